@@ -1,0 +1,1 @@
+"""What front-ends see: GraphQL, the few REST routes, the command line."""

@@ -1,0 +1,96 @@
+"""The contract's error codes, and which failure becomes which.
+
+`errors[].extensions` carries `code` and `status`; everything that is not in the table is
+INTERNAL_SERVER_ERROR, masked, with a `requestID` that stands in the server's log.
+"""
+
+from enum import StrEnum
+from typing import Any
+
+from graphql import GraphQLError
+
+from pacs import errors as pacs
+
+
+class ErrorCode(StrEnum):
+    """The stable codes of the contract; `.status` is the HTTP status for the same failure."""
+
+    BAD_USER_INPUT = "BAD_USER_INPUT"
+    UNAUTHENTICATED = "UNAUTHENTICATED"
+    FORBIDDEN = "FORBIDDEN"
+    NOT_FOUND = "NOT_FOUND"
+    CONFLICT = "CONFLICT"
+    NOT_DICOM = "NOT_DICOM"
+    CURSOR_EXPIRED = "CURSOR_EXPIRED"
+    QUERY_TOO_COMPLEX = "QUERY_TOO_COMPLEX"
+    GRAPHQL_PARSE_FAILED = "GRAPHQL_PARSE_FAILED"
+    GRAPHQL_VALIDATION_FAILED = "GRAPHQL_VALIDATION_FAILED"
+    RATE_LIMITED = "RATE_LIMITED"
+    PACS_UNAUTHORIZED = "PACS_UNAUTHORIZED"
+    PACS_UNAVAILABLE = "PACS_UNAVAILABLE"
+    PACS_TIMEOUT = "PACS_TIMEOUT"
+    PACS_ERROR = "PACS_ERROR"
+    INTERNAL_SERVER_ERROR = "INTERNAL_SERVER_ERROR"
+
+    @property
+    def status(self) -> int:
+        """The HTTP status code of the same failure."""
+        return _STATUS[self]
+
+
+_STATUS = {
+    ErrorCode.BAD_USER_INPUT: 400,
+    ErrorCode.UNAUTHENTICATED: 401,
+    ErrorCode.FORBIDDEN: 403,
+    ErrorCode.NOT_FOUND: 404,
+    ErrorCode.CONFLICT: 409,
+    ErrorCode.NOT_DICOM: 422,
+    ErrorCode.CURSOR_EXPIRED: 410,
+    ErrorCode.QUERY_TOO_COMPLEX: 400,
+    ErrorCode.GRAPHQL_PARSE_FAILED: 400,
+    ErrorCode.GRAPHQL_VALIDATION_FAILED: 400,
+    ErrorCode.RATE_LIMITED: 429,
+    ErrorCode.PACS_UNAUTHORIZED: 401,
+    ErrorCode.PACS_UNAVAILABLE: 502,
+    ErrorCode.PACS_TIMEOUT: 504,
+    ErrorCode.PACS_ERROR: 502,
+    ErrorCode.INTERNAL_SERVER_ERROR: 500,
+}
+
+_CODES: dict[type[Exception], ErrorCode] = {
+    pacs.PacsUnavailable: ErrorCode.PACS_UNAVAILABLE,
+    pacs.PacsTimeout: ErrorCode.PACS_TIMEOUT,
+    pacs.PacsUnauthorized: ErrorCode.PACS_UNAUTHORIZED,
+    pacs.PacsFault: ErrorCode.PACS_ERROR,
+    pacs.Refused: ErrorCode.PACS_ERROR,
+    pacs.NotFound: ErrorCode.NOT_FOUND,
+    pacs.Conflict: ErrorCode.CONFLICT,
+    pacs.NotDicom: ErrorCode.NOT_DICOM,
+    pacs.InvalidDicom: ErrorCode.NOT_DICOM,
+    pacs.BadQuery: ErrorCode.BAD_USER_INPUT,
+    pacs.BadAttribute: ErrorCode.BAD_USER_INPUT,
+}
+
+
+class ContractError(GraphQLError):
+    """An error that a client may see as it is."""
+
+    def __init__(self, code: ErrorCode, message: str, **extensions: Any) -> None:
+        super().__init__(message, extensions={"code": code.value, "status": code.status, **extensions})
+        self.code = code
+
+
+def bad_input(message: str, **extensions: Any) -> ContractError:
+    """`BAD_USER_INPUT`; the message names the argument."""
+    return ContractError(ErrorCode.BAD_USER_INPUT, message, **extensions)
+
+
+def translate(error: BaseException | None) -> ContractError | None:
+    """The contract's error for a failure below, or None: then it is unexpected and is masked."""
+    if error is None or isinstance(error, ContractError):
+        return error
+    for kind in type(error).__mro__:
+        code = _CODES.get(kind)
+        if code is not None:
+            return ContractError(code, str(error))
+    return None

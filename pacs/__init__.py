@@ -1,0 +1,1 @@
+"""Everything DICOM: the adapter to a PACS, and the embedded PACS."""

@@ -1,0 +1,1 @@
+"""The embedded PACS: a DICOMweb origin server, a process of its own."""

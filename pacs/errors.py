@@ -1,0 +1,83 @@
+"""What can go wrong on the DICOM side.
+
+    PacsError
+    ├── PacsUnavailable       no connection, or the PACS answered 502/503
+    ├── PacsTimeout           no answer within the configured time
+    ├── PacsUnauthorized      the PACS refused our credentials (401, 403)
+    ├── PacsFault             the PACS answered, but not what PS3.18 allows: a 5xx, HTML, a broken body
+    ├── NotFound              the PACS does not have it
+    ├── Conflict              it exists already, or its state forbids the change
+    └── Refused               the PACS did not take an object; carries its Failure Reason (0008,1197)
+    BadDicom
+    ├── NotDicom              no Part 10 file (PS3.10 §7)
+    └── InvalidDicom          a Part 10 file that breaks a rule; the message says which
+    NoPicture                 nothing that could be shown, or nothing that is safe to decode
+    BadQuery                  a search that the PACS could not be asked; the message names the parameter
+    BadAttribute              a value that its VR forbids (PS3.5 §6.2); carries the field's name
+
+Messages are for people and reach clients: they never hold patient data, credentials or addresses of the PACS.
+"""
+
+
+class PacsError(Exception):
+    """Any failure of the PACS to do what was asked."""
+
+
+class PacsUnavailable(PacsError):
+    """The PACS cannot be reached."""
+
+
+class PacsTimeout(PacsError):
+    """The PACS did not answer in time."""
+
+
+class PacsUnauthorized(PacsError):
+    """The PACS refused the credentials of this service."""
+
+
+class PacsFault(PacsError):
+    """The PACS answered with something that the standard does not allow."""
+
+
+class NotFound(PacsError):
+    """The PACS has no such object."""
+
+
+class Conflict(PacsError):
+    """The object exists already, or its state forbids the change."""
+
+
+class Refused(PacsError):
+    """The PACS did not store an object; `reason` is its Failure Reason (0008,1197), PS3.18 Annex I."""
+
+    def __init__(self, message: str, reason: int | None = None) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class BadDicom(ValueError):
+    """Bytes that cannot be stored as a DICOM object."""
+
+
+class NotDicom(BadDicom):
+    """The bytes are no Part 10 file."""
+
+
+class InvalidDicom(BadDicom):
+    """A Part 10 file that breaks a rule of PS3.10 or PS3.5."""
+
+
+class NoPicture(ValueError):
+    """The object has nothing to show, or nothing that is safe to decode."""
+
+
+class BadQuery(ValueError):
+    """A search that cannot be asked of a PACS."""
+
+
+class BadAttribute(ValueError):
+    """A value that its attribute's VR forbids."""
+
+    def __init__(self, name: str, message: str) -> None:
+        super().__init__(f"{name}: {message}")
+        self.name = name

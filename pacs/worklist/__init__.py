@@ -1,0 +1,1 @@
+"""Worklists: one dialect a file, one protocol for all."""

@@ -1,0 +1,1 @@
+"""What the service itself must remember; knows neither DICOM nor GraphQL."""
