@@ -1,0 +1,1 @@
+"""The GraphQL schema: a type with its queries and mutations, a file each."""
