@@ -81,6 +81,9 @@ class Dataset:
     def __init__(self, json: JSONDataset) -> None:
         self.json = json
 
+    def __contains__(self, keyword: str) -> bool:
+        return tag(keyword) in self.json
+
     def values(self, keyword: str) -> list[Any]:
         """The raw values of an attribute, empty when it is absent, empty or not as Annex F has it."""
         element = self.json.get(tag(keyword))
@@ -95,6 +98,11 @@ class Dataset:
         """The first value as text."""
         values = self.values(keyword)
         return (_text(values[0]) or None) if values else None
+
+    def whole_text(self, keyword: str) -> str | None:
+        """All values as they stand in the file, divided by backslashes: what exact comparison needs."""
+        values = self.values(keyword)
+        return "\\".join(map(_text, values)) if values else None
 
     def integer(self, keyword: str) -> int | None:
         """The first value as a whole number of 32 bits (GraphQL's Int); a number sent as a string counts."""

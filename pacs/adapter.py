@@ -1,0 +1,116 @@
+"""`Pacs`: the one face of a PACS that the rest of the program sees.
+
+patientID is the fence: it goes into every search *and* is checked again, character by character, on every answer, since
+PACSs match it loosely (commas, wildcards, case).
+"""
+
+from collections.abc import Iterable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from pacs.attributes import Dataset
+from pacs.dicomweb import DicomWeb, PacsAddress
+from pacs.queries import DateRange, Match, Pattern, Wanted, exact
+from pacs.studies import ObjectFile, Studies
+
+_LAST = 2**31  # where an object without a number stands
+
+
+@dataclass(frozen=True)
+class StudySearch:
+    """Which studies of one patient."""
+
+    patient_id: str
+    study_instance_uid: str | None = None
+    modality: str | None = None
+    study_date: DateRange | None = None
+    accession_number: str | None = None
+    study_description: str | None = None
+
+    def wanted(self) -> dict[str, Wanted]:
+        """The conditions by keyword; `BadQuery` names the one that cannot be asked."""
+        wanted: dict[str, Wanted] = {"PatientID": exact("patientID", self.patient_id)}
+        if self.study_instance_uid:
+            wanted["StudyInstanceUID"] = self.study_instance_uid
+        if self.accession_number is not None:
+            wanted["AccessionNumber"] = exact("accessionNumber", self.accession_number)
+        if self.modality is not None:
+            wanted["ModalitiesInStudy"] = Pattern(exact("modality", self.modality))
+        if self.study_description is not None:
+            wanted["StudyDescription"] = Pattern(exact("studyDescription", self.study_description))
+        if self.study_date is not None:
+            wanted["StudyDate"] = self.study_date
+        return wanted
+
+
+class Pacs:
+    """One PACS. Methods raise the errors of `pacs.errors`."""
+
+    def __init__(self, address: PacsAddress) -> None:
+        self._web = DicomWeb(address)
+        self._studies = Studies(self._web)
+        self._decodes = address.decodes_queries
+
+    async def aclose(self) -> None:
+        """Closes all connections."""
+        await self._web.aclose()
+
+    async def ping(self) -> None:
+        """Returns when the PACS answers a search; raises why it does not."""
+        await self._web.search("studies", "StudyInstanceUID=0.0&limit=1")
+
+    async def studies(self, search: StudySearch, include: Iterable[str] = ()) -> list[Dataset]:
+        """The patient's studies that fulfil `search`, newest first."""
+        wanted = search.wanted()
+        if {"StudyDescription"} & wanted.keys():
+            include = {*include, "StudyDescription"}
+        found = await self._studies.search("studies", Match(wanted, self._decodes), include=include)
+        return sorted(found, key=newest_first, reverse=True)
+
+    async def series(self, patient_id: str, studies: Iterable[str], include: Iterable[str] = ()) -> list[Dataset]:
+        """The series of these studies of the patient, by study and Series Number."""
+        found = await self._below("series", patient_id, "StudyInstanceUID", studies, include)
+        return sorted(
+            found, key=lambda series: _in_order(series, "StudyInstanceUID", "SeriesNumber", "SeriesInstanceUID")
+        )
+
+    async def instances(self, patient_id: str, series: Iterable[str], include: Iterable[str] = ()) -> list[Dataset]:
+        """The instances of these series of the patient, by series and Instance Number."""
+        found = await self._below("instances", patient_id, "SeriesInstanceUID", series, include)
+        return sorted(found, key=lambda one: _in_order(one, "SeriesInstanceUID", "InstanceNumber", "SOPInstanceUID"))
+
+    async def instances_by_uid(
+        self, patient_id: str, instances: Iterable[str], include: Iterable[str] = ()
+    ) -> list[Dataset]:
+        """These instances of the patient, in no order."""
+        return await self._below("instances", patient_id, "SOPInstanceUID", instances, include)
+
+    async def store(self, file: BinaryIO, size: int, sop_instance_uid: str) -> None:
+        """Stores one Part 10 file; see `Studies.store`."""
+        await self._studies.store(file, size, sop_instance_uid)
+
+    def retrieve(self, study: str, series: str, instance: str) -> AbstractAsyncContextManager[ObjectFile]:
+        """The bytes of one object; see `Studies.retrieve`."""
+        return self._studies.retrieve(study, series, instance)
+
+    async def _below(
+        self, resource: str, patient_id: str, keyword: str, uids: Iterable[str], include: Iterable[str]
+    ) -> list[Dataset]:
+        match = Match({"PatientID": exact("patientID", patient_id)}, self._decodes)
+        return await self._studies.search(resource, match, include={"PatientID", *include}, uids=(keyword, uids))
+
+
+def newest_first(study: Dataset) -> tuple[str, str, str]:
+    """The key that sorts studies by date and time, then UID; those without a date are the oldest."""
+    day, time = study.date("StudyDate"), study.time("StudyTime")
+    return (
+        day.isoformat() if day else "",
+        time.isoformat("microseconds") if time else "",
+        study.text("StudyInstanceUID") or "",
+    )
+
+
+def _in_order(dataset: Dataset, parent: str, number: str, uid: str) -> tuple[str, int, str]:
+    found = dataset.integer(number)
+    return dataset.text(parent) or "", _LAST if found is None else found, dataset.text(uid) or ""

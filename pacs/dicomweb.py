@@ -1,0 +1,228 @@
+"""One HTTP client to one DICOMweb server: credentials, time-outs, one retry, errors by kind, bodies as streams.
+
+It knows HTTP and the habits of servers (measured on Orthanc 1.10–1.13), and nothing of studies or worklists.
+"""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import orjson
+
+from pacs.attributes import JSONDataset
+from pacs.errors import NotFound, PacsError, PacsFault, PacsTimeout, PacsUnauthorized, PacsUnavailable
+
+DICOM_JSON = "application/dicom+json"
+
+_KEEP_ALIVE_SECONDS = 0.9  # Orthanc closes idle connections after 1 s
+_NO_HOST = "http://pacs"  # what a request over a Unix socket is addressed to
+_MAX_JSON_BYTES = 512 * 1024 * 1024
+_STATUS_ERRORS: dict[int, type[PacsError]] = {
+    401: PacsUnauthorized,
+    403: PacsUnauthorized,
+    404: NotFound,
+    408: PacsTimeout,
+    410: NotFound,
+    502: PacsUnavailable,
+    503: PacsUnavailable,
+    504: PacsTimeout,
+}
+_MESSAGES: dict[type[PacsError], str] = {
+    PacsUnauthorized: "the PACS refused the credentials of this service",
+    NotFound: "the PACS has no such object",
+    PacsTimeout: "the PACS did not answer in time",
+    PacsUnavailable: "the PACS cannot be reached",
+}
+
+
+@dataclass(frozen=True)
+class PacsAddress:
+    """Where a DICOMweb server is, how to be let in, and how long to wait for it."""
+
+    url: str
+    """The DICOMweb root, e.g. `http://127.0.0.1:8042/dicom-web`; over a `socket` only its path counts."""
+    socket: Path | None = None
+    username: str | None = None
+    password: str | None = None
+    token: str | None = None
+    ca_file: Path | None = None
+    connect_timeout_seconds: float = 5.0
+    timeout_seconds: float = 30.0
+    """The longest a search may take in all, and the longest silence within a transfer."""
+    decodes_queries: bool = False
+    """Whether the server percent-decodes query strings, as it should; Orthanc before 1.13 does not."""
+    max_connections: int = 32
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A whole answer."""
+
+    status: int
+    headers: httpx.Headers
+    content: bytes
+
+    def json(self) -> Any:
+        """The body as JSON, whatever its Content-Type: servers label their error answers badly or not at all."""
+        try:
+            return orjson.loads(self.content)
+        except orjson.JSONDecodeError:
+            raise PacsFault("the PACS answered with something that is not JSON") from None
+
+
+class DicomWeb:
+    """A client to one server. Methods raise the errors of `pacs.errors`, and nothing else, for what the server does."""
+
+    def __init__(self, address: PacsAddress) -> None:
+        self.address = address
+        self._root = httpx.URL(address.url.rstrip("/") if address.socket is None else _socket_root(address.url))
+        self._client = httpx.AsyncClient(
+            transport=_transport(address),
+            auth=_auth(address),
+            headers={"Accept-Encoding": "identity", "User-Agent": "dicom-graph"} | _bearer(address),
+            timeout=httpx.Timeout(address.timeout_seconds, connect=address.connect_timeout_seconds),
+            follow_redirects=False,
+            trust_env=False,
+        )
+
+    async def aclose(self) -> None:
+        """Closes all connections."""
+        await self._client.aclose()
+
+    async def search(self, path: str, query: str = "") -> list[JSONDataset]:
+        """The datasets of a search or of `/metadata`: a list, empty for 204 and `[]`."""
+        answer = await self.request("GET", path, query=query, headers={"Accept": DICOM_JSON})
+        if answer.status == httpx.codes.NO_CONTENT or not answer.content:
+            return []
+        datasets = answer.json()
+        if isinstance(datasets, dict):  # some servers send one object bare
+            datasets = [datasets]
+        if not isinstance(datasets, list) or not all(isinstance(dataset, dict) for dataset in datasets):
+            raise PacsFault("the PACS answered a search with something else than datasets")
+        return datasets
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: str = "",
+        headers: Mapping[str, str] | None = None,
+        content: bytes | AsyncIterator[bytes] | None = None,
+        accept_errors: frozenset[int] = frozenset(),
+    ) -> Answer:
+        """One exchange with a small answer, read whole.
+
+        `query` is sent as it is (see `queries.py`). A status of 400 or more raises, but for those in `accept_errors`,
+        whose bodies have something to say.
+        """
+        with _errors():
+            async with asyncio.timeout(None if content is not None else self.address.timeout_seconds):
+                response = await self._send(method, path, query, headers, content)
+                try:
+                    _check(response, accept_errors)
+                    return Answer(response.status_code, response.headers, await _read(response))
+                finally:
+                    await response.aclose()
+
+    @asynccontextmanager
+    async def stream(
+        self, path: str, *, query: str = "", headers: Mapping[str, str] | None = None
+    ) -> AsyncIterator[httpx.Response]:
+        """An answer whose body is read piece by piece; `pieces()` maps what happens on the way."""
+        with _errors():
+            async with asyncio.timeout(self.address.timeout_seconds):
+                response = await self._send("GET", path, query, headers, None)
+        try:
+            with _errors():
+                _check(response, frozenset())
+            yield response
+        finally:
+            await response.aclose()
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        query: str,
+        headers: Mapping[str, str] | None,
+        content: bytes | AsyncIterator[bytes] | None,
+    ) -> httpx.Response:
+        url = self._root.copy_with(raw_path=self._root.raw_path.rstrip(b"/") + _target(path, query))
+        request = self._client.build_request(method, url, headers=dict(headers or {}), content=content)
+        try:
+            return await self._client.send(request, stream=True)
+        except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError):
+            if method != "GET":
+                raise
+            # A kept connection that the server closed meanwhile looks like this: a new one tells.
+            return await self._client.send(request, stream=True)
+
+
+async def pieces(response: httpx.Response) -> AsyncIterator[bytes]:
+    """The body as it comes; a connection that breaks or falls silent raises a PacsError."""
+    with _errors():
+        async for piece in response.aiter_bytes():
+            yield piece
+
+
+def _target(path: str, query: str) -> bytes:
+    return f"/{path.lstrip('/')}{'?' + query if query else ''}".encode("ascii")
+
+
+def _check(response: httpx.Response, accept_errors: frozenset[int]) -> None:
+    status = response.status_code
+    if status in accept_errors or 200 <= status < 300:
+        return
+    kind = _STATUS_ERRORS.get(status)
+    raise kind(_MESSAGES[kind]) if kind else PacsFault(f"the PACS answered with status {status}")
+
+
+async def _read(response: httpx.Response) -> bytes:
+    body = bytearray()
+    async for piece in response.aiter_bytes():
+        body += piece
+        if len(body) > _MAX_JSON_BYTES:
+            raise PacsFault(f"the answer of the PACS is larger than {_MAX_JSON_BYTES} bytes")
+    return bytes(body)
+
+
+@contextmanager
+def _errors() -> Iterator[None]:
+    """Turns what httpx raises into the errors of `pacs.errors`, without addresses or bodies in the message."""
+    try:
+        yield
+    except (TimeoutError, httpx.TimeoutException) as error:
+        raise PacsTimeout(_MESSAGES[PacsTimeout]) from error
+    except httpx.DecodingError as error:
+        raise PacsFault("the PACS sent a body that cannot be decoded") from error
+    except (httpx.TransportError, httpx.StreamError, OSError) as error:
+        raise PacsUnavailable(_MESSAGES[PacsUnavailable]) from error
+
+
+def _socket_root(url: str) -> str:
+    return _NO_HOST + httpx.URL(url).path.rstrip("/")
+
+
+def _transport(address: PacsAddress) -> httpx.AsyncHTTPTransport:
+    limits = httpx.Limits(
+        max_connections=address.max_connections,
+        max_keepalive_connections=address.max_connections,
+        keepalive_expiry=_KEEP_ALIVE_SECONDS,
+    )
+    verify = ssl.create_default_context(cafile=str(address.ca_file) if address.ca_file else None)
+    uds = str(address.socket) if address.socket else None
+    return httpx.AsyncHTTPTransport(limits=limits, verify=verify, uds=uds, retries=1)
+
+
+def _auth(address: PacsAddress) -> httpx.Auth | None:
+    return httpx.BasicAuth(address.username, address.password or "") if address.username else None
+
+
+def _bearer(address: PacsAddress) -> dict[str, str]:
+    return {"Authorization": f"Bearer {address.token}"} if address.token else {}

@@ -1,0 +1,124 @@
+"""Query strings for QIDO-RS that every server reads the same way (PS3.18 §8.3.4).
+
+Measured: Orthanc before 1.13 does not percent-decode, takes a comma for OR, ignores case and has no way to be sent a
+space or a letter beyond ASCII; all take `*` and `?` for wildcards. So what cannot be sent becomes `*`, and **every
+answer is filtered here** on what was really asked: `Match`.
+"""
+
+import datetime as dt
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from pacs.attributes import Dataset, parse_date
+from pacs.errors import BadQuery
+
+_PLAIN = re.compile(r"[^A-Za-z0-9._~^:@/-]+", re.ASCII)
+_MAX_QUERY_LENGTH = 4_000
+_MAX_TEXT_LENGTH = 64
+
+
+@dataclass(frozen=True, slots=True)
+class DateRange:
+    """Days, both ends included; None is open."""
+
+    start: dt.date | None = None
+    end: dt.date | None = None
+
+    def __contains__(self, day: dt.date | None) -> bool:
+        return day is not None and (self.start or day) <= day <= (self.end or day)
+
+    def __str__(self) -> str:
+        """`20260101-20260131`, `20260101-`, `-20260131`; one day is that day."""
+        start, end = (f"{day:%Y%m%d}" if day else "" for day in (self.start, self.end))
+        return start if start == end else f"{start}-{end}"
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """A text with DICOM's wildcards, `*` any run and `?` one character (PS3.4 §C.2.2.2.4); case does not count."""
+
+    text: str
+
+
+Wanted = str | Pattern | DateRange
+"""What an attribute must be: exactly this text, a pattern, or within a range of days."""
+
+
+@dataclass(frozen=True)
+class Match:
+    """The conditions of a search by keyword, for the server and for its answers."""
+
+    wanted: dict[str, Wanted]
+    decodes: bool = False
+    """Whether the server percent-decodes its query string."""
+
+    def parameters(self) -> Iterator[str]:
+        """`PatientID=…` and so on, each ready to stand in a query string."""
+        for keyword, wanted in self.wanted.items():
+            if sent := self._send(wanted):
+                yield f"{keyword}={sent}"
+
+    def accepts(self, dataset: Dataset) -> bool:
+        """Whether an answer fulfils every condition; one on an attribute that it leaves out counts as fulfilled.
+
+        The exception is a text, which must be there and equal in every character: it may be the fence.
+        """
+        return all(_fulfils(dataset, keyword, wanted) for keyword, wanted in self.wanted.items())
+
+    def _send(self, wanted: Wanted) -> str:
+        if isinstance(wanted, DateRange):
+            return str(wanted)
+        if isinstance(wanted, Pattern):
+            return quote(wanted.text, safe="*?^") if self.decodes else _PLAIN.sub("*", wanted.text)
+        if self.decodes and not set(wanted) & set("*?,\\"):
+            return quote(wanted, safe="^")
+        return _PLAIN.sub("*", wanted)
+
+
+def exact(name: str, text: str) -> str:
+    """A text fit to be asked for; `BadQuery` naming the parameter when it is empty, too long or not printable."""
+    text = text.strip(" ")
+    if not text:
+        raise BadQuery(f"{name} is empty")
+    if len(text) > _MAX_TEXT_LENGTH:
+        raise BadQuery(f"{name} has {len(text)} characters, at most {_MAX_TEXT_LENGTH} are allowed")
+    if not text.isprintable():
+        raise BadQuery(f"{name} has characters that cannot be printed")
+    return text
+
+
+def query(*parts: Iterable[str]) -> str:
+    """Parameters joined to a query string."""
+    return "&".join(parameter for part in parts for parameter in part)
+
+
+def uid_lists(keyword: str, uids: Iterable[str]) -> Iterator[str]:
+    """`StudyInstanceUID=a,b,…` in as many parameters as keep each request's URL short enough for any server."""
+    batch: list[str] = []
+    length = 0
+    for uid in uids:
+        if batch and length + len(uid) > _MAX_QUERY_LENGTH:
+            yield f"{keyword}={','.join(batch)}"
+            batch, length = [], 0
+        batch.append(uid)
+        length += len(uid) + 1
+    if batch:
+        yield f"{keyword}={','.join(batch)}"
+
+
+def _fulfils(dataset: Dataset, keyword: str, wanted: Wanted) -> bool:
+    if isinstance(wanted, str):
+        return dataset.whole_text(keyword) == wanted
+    values = dataset.texts(keyword)
+    if not values:
+        return keyword not in dataset
+    if isinstance(wanted, DateRange):
+        return parse_date(values[0]) in wanted
+    return any(_glob(wanted.text).fullmatch(value) for value in values)
+
+
+def _glob(pattern: str) -> re.Pattern[str]:
+    parts = (".*" if char == "*" else "." if char == "?" else re.escape(char) for char in pattern)
+    return re.compile("".join(parts), re.IGNORECASE | re.DOTALL)
