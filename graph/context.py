@@ -1,0 +1,61 @@
+"""What a resolver may use: built once for every request, and for every subscription socket."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import strawberry
+
+from graph.access import Identity
+from graph.links import Links
+from graph.schema.loaders import Loaders
+from graph.settings import Settings
+from pacs.adapter import Pacs
+from persistence.feed import ExamFeed
+from persistence.store import Store
+
+
+@dataclass(frozen=True)
+class Services:
+    """What the server holds from its start to its stop."""
+
+    settings: Settings
+    pacs: Pacs
+    store: Store
+    feed: ExamFeed
+
+
+@dataclass
+class Context:
+    """One request's view of the services."""
+
+    services: Services
+    principal: Identity
+    links: Links
+    loaders: Loaders = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.loaders = Loaders(self.services.pacs)
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The server's settings."""
+        return self.services.settings
+
+    @property
+    def pacs(self) -> Pacs:
+        """The PACS."""
+        return self.services.pacs
+
+    @property
+    def store(self) -> Store:
+        """The service's own memory."""
+        return self.services.store
+
+    @property
+    def feed(self) -> ExamFeed:
+        """The exam events as they come."""
+        return self.services.feed
+
+
+Info = strawberry.Info[Context, Any]

@@ -1,0 +1,115 @@
+"""Studies, their series, their instances."""
+
+import datetime as dt
+from dataclasses import dataclass
+
+import strawberry
+from pydicom.uid import UID as PydicomUID
+
+from graph.context import Info
+from graph.links import Links
+from graph.schema.attributes import PersonName, attribute, computed, dicom_type, selected_keywords
+from graph.schema.loaders import Below
+from graph.schema.scalars import UID, DicomJSON
+from pacs.attributes import Dataset
+
+_DATASET = "The dataset as the PACS sent it."
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What the objects of one answer share: whose they are, and how links are made."""
+
+    patient_id: str
+    links: Links
+
+
+@dicom_type("One DICOM object, usually an image.")
+class Instance:
+    """An instance, read from its dataset."""
+
+    dataset: strawberry.Private[Dataset]
+    scope: strawberry.Private[Scope]
+
+    study_instance_uid: UID = attribute("StudyInstanceUID")
+    series_instance_uid: UID = attribute("SeriesInstanceUID")
+    sop_instance_uid: UID = attribute("SOPInstanceUID")
+    sop_class_uid: UID | None = attribute("SOPClassUID")
+    sop_class_name: str | None = computed(
+        lambda self: _sop_class_name(self.sop_class_uid), description="The SOP class in words, e.g. CT Image Storage."
+    )
+    instance_number: int | None = attribute("InstanceNumber")
+    number_of_frames: int | None = attribute("NumberOfFrames")
+    rows: int | None = attribute("Rows")
+    columns: int | None = attribute("Columns")
+    bits_allocated: int | None = attribute("BitsAllocated")
+    file_url: str = computed(
+        lambda self: self.scope.links.file(self.study_instance_uid, self.series_instance_uid, self.sop_instance_uid),
+        description="The DICOM file.",
+    )
+    dicom: DicomJSON = computed(lambda self: self.dataset.json, description=_DATASET)
+
+
+@dicom_type("The instances that one piece of equipment made in one go.")
+class Series:
+    """A series, read from its dataset."""
+
+    dataset: strawberry.Private[Dataset]
+    scope: strawberry.Private[Scope]
+
+    study_instance_uid: UID = attribute("StudyInstanceUID")
+    series_instance_uid: UID = attribute("SeriesInstanceUID")
+    modality: str | None = attribute("Modality")
+    series_number: int | None = attribute("SeriesNumber")
+    series_description: str | None = attribute("SeriesDescription")
+    body_part_examined: str | None = attribute("BodyPartExamined")
+    performed_procedure_step_start_date: dt.date | None = attribute("PerformedProcedureStepStartDate")
+    performed_procedure_step_start_time: dt.time | None = attribute("PerformedProcedureStepStartTime")
+    number_of_series_related_instances: int | None = attribute("NumberOfSeriesRelatedInstances")
+    dicom: DicomJSON = computed(lambda self: self.dataset.json, description=_DATASET)
+
+    @strawberry.field(description="By instance number.")
+    async def instances(self, info: Info) -> list[Instance]:
+        """The instances, together with those of all other series of the query."""
+        key = Below(self.scope.patient_id, self.series_instance_uid, selected_keywords(info, Instance))
+        datasets = await info.context.loaders.instances.load(key)
+        return [Instance(dataset=dataset, scope=self.scope) for dataset in datasets]
+
+
+@dicom_type("What was examined of a patient at one time.")
+class Study:
+    """A study, read from its dataset."""
+
+    dataset: strawberry.Private[Dataset]
+    scope: strawberry.Private[Scope]
+
+    study_instance_uid: UID = attribute("StudyInstanceUID")
+    patient_id: str = attribute("PatientID")
+    patient_name: PersonName | None = attribute("PatientName")
+    patient_birth_date: dt.date | None = attribute("PatientBirthDate")
+    patient_sex: str | None = attribute("PatientSex")
+    accession_number: str | None = attribute("AccessionNumber")
+    study_id: str | None = attribute("StudyID")
+    study_date: dt.date | None = attribute("StudyDate")
+    study_time: dt.time | None = attribute("StudyTime")
+    study_description: str | None = attribute("StudyDescription")
+    referring_physician_name: PersonName | None = attribute("ReferringPhysicianName")
+    modalities_in_study: list[str] = attribute("ModalitiesInStudy")
+    number_of_study_related_series: int | None = attribute("NumberOfStudyRelatedSeries")
+    number_of_study_related_instances: int | None = attribute("NumberOfStudyRelatedInstances")
+    dicom: DicomJSON = computed(lambda self: self.dataset.json, description=_DATASET)
+
+    @strawberry.field(description="By series number.")
+    async def series(self, info: Info) -> list[Series]:
+        """The series, together with those of all other studies of the query."""
+        key = Below(self.scope.patient_id, self.study_instance_uid, selected_keywords(info, Series))
+        datasets = await info.context.loaders.series.load(key)
+        return [Series(dataset=dataset, scope=self.scope) for dataset in datasets]
+
+
+def _sop_class_name(uid: str | None) -> str | None:
+    """The class's name in the standard's registry; None for a class that is not in it."""
+    if uid is None:
+        return None
+    known = PydicomUID(uid)
+    return known.name if known.name != uid else None

@@ -1,0 +1,25 @@
+"""Names as the contract has them.
+
+`patient_id` → `patientID`, `generate_uids` → `generateUIDs`; of keywords, `SOPClassUID` → `sopClassUID`.
+"""
+
+import re
+
+from strawberry.schema.name_converter import NameConverter
+
+_ABBREVIATIONS = {"id": "ID", "uid": "UID", "uids": "UIDs", "url": "URL", "uri": "URI", "ae": "AE"}
+_FIRST_WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]+$|[A-Z]")
+
+
+class ContractNames(NameConverter):
+    """Camel case in which the field's abbreviations keep their capitals."""
+
+    def apply_naming_config(self, name: str) -> str:
+        """The GraphQL name of a Python name."""
+        first, *others = name.split("_")
+        return first + "".join(_ABBREVIATIONS.get(word, word.capitalize()) for word in others)
+
+
+def field_name(keyword: str) -> str:
+    """The contract's rule for attributes: the DICOM keyword with its first word in lower case."""
+    return _FIRST_WORD.sub(lambda word: word.group().lower(), keyword, count=1)
