@@ -1,0 +1,144 @@
+"""The exam events as they come: from any position in the log, then live, without gap or repeat.
+
+One reader a process follows the log and keeps the newest events in a ring. A subscription is no more than a
+position: it takes what it lacks from the ring, or, when it has fallen behind, from the store, page by page.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from weakref import WeakSet
+
+import structlog
+
+from persistence.errors import CursorExpired, StoreError, StoreUnavailable
+from persistence.filters import EventFilter
+from persistence.records import ExamEvent, NewExamEvent
+from persistence.ring import EventRing
+from persistence.store import ExamEvents
+from persistence.subscription import Subscription
+
+log = structlog.get_logger(__name__)
+
+_PAGE = 500
+
+
+class ExamFeed:
+    """Follows the event log of `store` and wakes subscribers.
+
+    Events that this process appends are announced at once; those of other processes are found by looking into the
+    store every `poll_seconds[0]`, or `poll_seconds[1]` while nobody listens. Through an outage of the store
+    subscriptions stay, and go on afterwards where they were.
+    """
+
+    def __init__(
+        self, store: ExamEvents, *, poll_seconds: tuple[float, float] = (0.2, 1.0), ring_size: int = 1024
+    ) -> None:
+        self._store = store
+        self._busy_seconds, self._idle_seconds = poll_seconds
+        self._ring = EventRing(ring_size)
+        self._appended = 0
+        self._wake = asyncio.Event()
+        self._follower: asyncio.Task[None] | None = None
+        self._subscriptions: WeakSet[Subscription] = WeakSet()
+        self._closed = False
+
+    async def start(self) -> None:
+        """Begins to follow the log from its end, or, during an outage, from where it ends afterwards."""
+        if self._follower is None:
+            with contextlib.suppress(StoreError):
+                await self._find_tail()
+            self._follower = asyncio.create_task(self._follow())
+
+    async def aclose(self) -> None:
+        """Stops following and ends all subscriptions: their iterators are exhausted. The store stays open."""
+        self._closed = True
+        if self._follower is not None:
+            self._follower.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._follower
+        for subscription in tuple(self._subscriptions):
+            await subscription.aclose()
+
+    async def append(self, event: NewExamEvent, *, dedupe_seconds: float = 0) -> ExamEvent:
+        """Stores `event` (see `Store.append_event`), then wakes the subscribers."""
+        stored = await self._store.append_event(event, dedupe_seconds=dedupe_seconds)
+        if self._ring.tail is None:
+            self._ring.begin(stored.sequence - 1)
+        self._appended = max(self._appended, stored.sequence)
+        self._wake.set()
+        return stored
+
+    def subscribe(
+        self, after: int | None, *, patient_id: str | None = None, modalities: Sequence[str] | None = None
+    ) -> Subscription:
+        """The events behind `after` and then those to come; with `None`, those that come from this call on.
+
+        The position is taken here, not at the first iteration. Iterating raises `CursorExpired` when `after` is
+        older than what is kept or newer than the log; this call raises `ValueError` for too many modalities.
+        """
+        wanted = EventFilter.of(patient_id, modalities)
+        start = after if after is not None else self._position()
+        if self._closed:
+            raise StoreUnavailable("the exam feed is closed")
+        subscription = Subscription(
+            self._store, self._ring, wanted, start, given=after is not None, on_close=self._subscriptions.discard
+        )
+        if not self._subscriptions:
+            self._wake.set()  # from the idle to the busy interval
+        self._subscriptions.add(subscription)
+        return subscription
+
+    @property
+    def subscribers(self) -> int:
+        """How many subscriptions are open in this process."""
+        return len(self._subscriptions)
+
+    def _position(self) -> int | None:
+        return None if self._ring.tail is None else max(self._ring.tail, self._appended)
+
+    async def _find_tail(self) -> None:
+        last = await self._store.last_sequence()
+        if self._ring.tail is None:
+            self._ring.begin(last)
+
+    async def _follow(self) -> None:
+        failing = False
+        while True:
+            self._wake.clear()
+            try:
+                more = await self._advance()
+            except Exception as error:  # whatever it is, subscribers must not wait for a follower that is gone
+                if not failing:
+                    log.warning("exam feed waits for the store", exc_info=not isinstance(error, StoreError))
+                failing, more = True, False
+            else:
+                if failing:
+                    log.info("exam feed goes on")
+                failing = False
+            if not more:
+                await self._pause(failing=failing)
+
+    async def _advance(self) -> bool:
+        """Takes over what is new in the store; returns whether there may be more right now."""
+        if self._ring.tail is None:
+            await self._find_tail()
+        try:
+            events = await self._store.events_after(self._ring.tail, limit=_PAGE)
+        except CursorExpired:  # the machine slept while others kept the log short
+            self._ring.begin(await self._store.first_sequence() - 1)
+            events = []
+        self._ring.extend(events)
+        if events:
+            for subscription in tuple(self._subscriptions):
+                subscription.offer(events)
+        return len(events) == _PAGE
+
+    async def _pause(self, *, failing: bool) -> None:
+        seconds = self._busy_seconds if self._subscriptions or failing else self._idle_seconds
+        if failing:
+            await asyncio.sleep(seconds)
+            return
+        with contextlib.suppress(TimeoutError):  # not wait_for: on Python 3.11 it may swallow a cancellation
+            async with asyncio.timeout(seconds):
+                await self._wake.wait()
