@@ -11,12 +11,15 @@
     BadDicom
     ├── NotDicom              no Part 10 file (PS3.10 §7)
     └── InvalidDicom          a Part 10 file that breaks a rule; the message says which
-    NoPicture                 nothing that could be shown, or nothing that is safe to decode
+    NoPicture                 nothing that could be shown, or nothing that is safe to decode; carries why (`reason`)
     BadQuery                  a search that the PACS could not be asked; the message names the parameter
     BadAttribute              a value that its VR forbids (PS3.5 §6.2); carries the field's name
 
 Messages are for people and reach clients: they never hold patient data, credentials or addresses of the PACS.
 """
+
+from collections.abc import Mapping
+from typing import Literal
 
 
 class PacsError(Exception):
@@ -67,8 +70,42 @@ class InvalidDicom(BadDicom):
     """A Part 10 file that breaks a rule of PS3.10 or PS3.5."""
 
 
+NoPictureReason = Literal[
+    "not_dicom", "no_pixels", "report", "presentation_state", "no_such_frame", "unsupported",
+    "damaged", "too_large", "out_of_memory", "timed_out", "crashed", "busy",
+]  # fmt: skip
+
+NO_PICTURE: Mapping[NoPictureReason, str] = {
+    "not_dicom": "This is no DICOM file that could be read.",
+    "no_pixels": "This object has no pixels to show.",
+    "report": "This is a structured report: it is text and has no picture.",
+    "presentation_state": "This is a presentation state: it has no picture of its own.",
+    "no_such_frame": "The object has no frame of that number.",
+    "unsupported": "The pixels are encoded in a way that this service cannot decode.",
+    "damaged": "The pixel data is damaged or contradicts its description.",
+    "too_large": "The pixels are too many to be decoded safely.",
+    "out_of_memory": "The pixels needed more memory than a picture may take.",
+    "timed_out": "The picture took longer than it may.",
+    "crashed": "The pixel data brought the decoder down.",
+    "busy": "Too many pictures are being made: try again in a moment.",
+}
+
+
 class NoPicture(ValueError):
-    """The object has nothing to show, or nothing that is safe to decode."""
+    """The object has nothing to show, or nothing that is safe to decode.
+
+    `reason` is a key of `NO_PICTURE`. `transient` tells whether asking again may help: then it is no property of the
+    object and must not be remembered.
+    """
+
+    def __init__(self, reason: NoPictureReason) -> None:
+        super().__init__(NO_PICTURE[reason])
+        self.reason = reason
+
+    @property
+    def transient(self) -> bool:
+        """Whether another try may succeed."""
+        return self.reason in {"busy", "timed_out"}
 
 
 class BadQuery(ValueError):

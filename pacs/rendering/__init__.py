@@ -1,0 +1,1 @@
+"""How a DICOM file becomes a picture: in worker processes, because the files may be hostile (see `pacs.thumbnails`)."""

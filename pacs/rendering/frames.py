@@ -1,0 +1,116 @@
+"""One frame of an instance, decoded: only its bytes are read, and only after they were found to be plausible."""
+
+import io
+from typing import Any, BinaryIO
+
+from numpy.typing import NDArray
+from pydicom.encaps import encapsulate, get_frame
+from pydicom.pixels.decoders.base import get_decoder
+
+from pacs.errors import NoPicture
+from pacs.rendering.codestream import dimensions
+from pacs.rendering.decoders import PLUGINS
+from pacs.rendering.image import Image
+
+_COMPRESSED_SLACK_BYTES = 1 << 16
+_BYTES_A_SAMPLE_WHILE_DECODING = 8
+
+
+def read_frame(file: BinaryIO, image: Image, most_bytes: int) -> tuple[NDArray[Any], str]:
+    """(pixels, photometric interpretation) of the image's frame, as (rows, columns) or (rows, columns, 3).
+
+    Raises NoPicture before anything is decoded that would take more than `most_bytes`.
+    """
+    if _needed_bytes(image) > most_bytes:
+        raise NoPicture("too_large")
+    try:
+        pixels, photometric = _compressed(file, image) if image.encapsulated else _native(file, image)
+    except (NoPicture, MemoryError):
+        raise
+    except NotImplementedError:
+        raise NoPicture("unsupported") from None
+    except Exception:
+        raise NoPicture("damaged") from None
+    return pixels.astype(pixels.dtype.newbyteorder("="), copy=False), photometric
+
+
+def _needed_bytes(image: Image) -> int:
+    if not image.encapsulated:
+        return 2 * image.frame_bytes
+    return image.rows * image.columns * image.samples * max(_BYTES_A_SAMPLE_WHILE_DECODING, image.bits_allocated // 4)
+
+
+def _compressed(file: BinaryIO, image: Image) -> tuple[NDArray[Any], str]:
+    if image.transfer_syntax not in PLUGINS:
+        raise NoPicture("unsupported")
+    table = image.dataset.get("ExtendedOffsetTable"), image.dataset.get("ExtendedOffsetTableLengths")
+    frame = get_frame(file, image.index, number_of_frames=image.frames, extended_offsets=table if all(table) else None)
+    _check(frame, image)
+    decoder = get_decoder(image.transfer_syntax)
+    source = encapsulate([frame], has_bot=False)
+    failure: Exception = NoPicture("damaged")
+    for plugin in PLUGINS[image.transfer_syntax]:
+        try:
+            pixels, found = decoder.as_array(source, index=0, decoding_plugin=plugin, **_options(image))
+            return pixels, str(found["photometric_interpretation"])
+        except Exception as error:
+            failure = error
+    raise failure
+
+
+def _check(frame: bytes, image: Image) -> None:
+    """Refuses a codestream that would decode to something else than the header says, before it is decoded."""
+    if len(frame) > 2 * image.frame_bytes + _COMPRESSED_SLACK_BYTES:
+        raise NoPicture("too_large")
+    size = dimensions(frame)
+    if size is None:
+        return
+    rows, columns, components = size
+    if rows * columns * components > image.rows * image.columns * image.samples:
+        raise NoPicture("too_large")
+    if (rows, columns) != (image.rows, image.columns):
+        raise NoPicture("damaged")
+
+
+def _native(file: BinaryIO, image: Image) -> tuple[NDArray[Any], str]:
+    decoder = get_decoder(image.transfer_syntax)
+    source = _padded(file, image)
+    index = image.index if source is file else 0
+    options = _options(image) | {"number_of_frames": index + 1, "view_only": True}
+    pixels, found = decoder.as_array(source, index=index, **options)
+    return pixels, str(found["photometric_interpretation"])
+
+
+def _padded(file: BinaryIO, image: Image) -> BinaryIO:
+    """The file at its pixels; where its end is missing, the frame alone, filled up with zeros.
+
+    A frame of which less than half is there is not shown.
+    """
+    length = (image.stored_frame_bits + 7) // 8
+    start = image.starts_at + image.index * image.stored_frame_bits // 8
+    missing = start + length - file.seek(0, io.SEEK_END)
+    if missing <= 0:
+        file.seek(image.starts_at)
+        return file
+    if missing > length // 2:
+        raise NoPicture("damaged")
+    file.seek(start)
+    return io.BytesIO(file.read(length) + bytes(missing))
+
+
+def _options(image: Image) -> dict[str, Any]:
+    options: dict[str, Any] = {
+        "rows": image.rows,
+        "columns": image.columns,
+        "samples_per_pixel": image.samples,
+        "bits_allocated": image.bits_allocated,
+        "photometric_interpretation": image.photometric,
+        "number_of_frames": 1,
+        "as_rgb": False,
+        "pixel_keyword": image.keyword,
+    }
+    if not image.is_float:
+        options |= {"bits_stored": image.bits_stored, "pixel_representation": int(image.signed), "pixel_vr": image.vr}
+    if image.samples > 1:
+        options["planar_configuration"] = int(image.number("PlanarConfiguration") or 0)
+    return options

@@ -1,0 +1,197 @@
+"""The description of an instance's pixels: the header that the renderer works from, read without the pixels."""
+
+import struct
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+from pydicom import dcmread
+from pydicom.datadict import tag_for_keyword
+from pydicom.dataset import Dataset
+from pydicom.uid import UID
+
+from pacs.errors import NoPicture, NoPictureReason
+
+_KEYWORDS = (
+    "SOPClassUID", "PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing", "PixelAspectRatio",
+    "SamplesPerPixel", "PhotometricInterpretation", "PlanarConfiguration", "NumberOfFrames", "Rows", "Columns",
+    "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "RepresentativeFrameNumber",
+    "PixelPaddingValue", "PixelPaddingRangeLimit", "FloatPixelPaddingValue", "DoubleFloatPixelPaddingValue",
+    "MaximumFractionalValue", "RescaleIntercept", "RescaleSlope", "DoseGridScaling", "ModalityLUTSequence",
+    "WindowCenter", "WindowWidth", "VOILUTFunction", "VOILUTSequence",
+    "RedPaletteColorLookupTableDescriptor", "GreenPaletteColorLookupTableDescriptor",
+    "BluePaletteColorLookupTableDescriptor", "AlphaPaletteColorLookupTableDescriptor",
+    "RedPaletteColorLookupTableData", "GreenPaletteColorLookupTableData", "BluePaletteColorLookupTableData",
+    "SegmentedRedPaletteColorLookupTableData", "SegmentedGreenPaletteColorLookupTableData",
+    "SegmentedBluePaletteColorLookupTableData", "PaletteColorLookupTableUID",
+    "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence",
+    "ExtendedOffsetTable", "ExtendedOffsetTableLengths",
+)  # fmt: skip
+_TAGS: list[Any] = [tag_for_keyword(keyword) for keyword in _KEYWORDS]
+
+_PIXELS = {
+    (0x7FE0, 0x0008): "FloatPixelData",
+    (0x7FE0, 0x0009): "DoubleFloatPixelData",
+    (0x7FE0, 0x0010): "PixelData",
+}
+_PIXEL_VRS = {b"OB", b"OW", b"OF", b"OD", b"UN"}
+_UNDEFINED_LENGTH = b"\xff" * 4
+_REASONS_BY_CLASS: tuple[tuple[str, NoPictureReason], ...] = (
+    ("1.2.840.10008.5.1.4.1.1.88.", "report"),
+    ("1.2.840.10008.5.1.4.1.1.11.", "presentation_state"),
+)
+# Which functional group macro holds an attribute of the enhanced multi-frame objects (PS3.3 §C.7.6.16.2).
+_MACROS = {
+    "WindowCenter": "FrameVOILUTSequence",
+    "WindowWidth": "FrameVOILUTSequence",
+    "VOILUTFunction": "FrameVOILUTSequence",
+    "RescaleIntercept": "PixelValueTransformationSequence",
+    "RescaleSlope": "PixelValueTransformationSequence",
+    "PixelSpacing": "PixelMeasuresSequence",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """The pixels of one frame (0-based `index`) of an instance: their shape, encoding and place in the file."""
+
+    dataset: Dataset
+    transfer_syntax: UID
+    keyword: str
+    vr: str
+    starts_at: int
+    encapsulated: bool
+    rows: int
+    columns: int
+    samples: int
+    bits_allocated: int
+    bits_stored: int
+    signed: bool
+    photometric: str
+    frames: int
+    index: int
+
+    @property
+    def frame_bytes(self) -> int:
+        """The size of one decoded frame, in bytes."""
+        return (self.rows * self.columns * self.samples * self.bits_allocated + 7) // 8
+
+    @property
+    def stored_frame_bits(self) -> int:
+        """The size of one frame in uncompressed pixel data, in bits: two thirds where two pixels share a colour."""
+        bits = self.rows * self.columns * self.samples * self.bits_allocated
+        return bits * 2 // 3 if self.photometric == "YBR_FULL_422" else bits
+
+    @property
+    def is_float(self) -> bool:
+        """Whether the pixels are floating point numbers (parametric maps)."""
+        return self.keyword != "PixelData"
+
+    def value(self, keyword: str) -> Any:
+        """An attribute that holds for this frame, from the dataset or its functional groups; None if absent."""
+        value = self.dataset.get(keyword)
+        if value in (None, ""):
+            for group in self._groups():
+                items = group.get(_MACROS.get(keyword, ""))
+                value = items[0].get(keyword) if items else None
+                if value not in (None, ""):
+                    break
+        return None if isinstance(value, str) and not value else value
+
+    def numbers(self, keyword: str) -> tuple[float, ...]:
+        """An attribute's values as numbers; empty where it is absent or no number."""
+        try:
+            value = self.value(keyword)
+            if value is None:
+                return ()
+            return tuple(float(part) for part in (value if hasattr(value, "__iter__") else (value,)))
+        except (TypeError, ValueError):
+            return ()
+
+    def number(self, keyword: str) -> float | None:
+        """The attribute's first value as a number."""
+        return next(iter(self.numbers(keyword)), None)
+
+    def _groups(self) -> list[Dataset]:
+        per_frame = self.dataset.get("PerFrameFunctionalGroupsSequence") or ()
+        shared = self.dataset.get("SharedFunctionalGroupsSequence") or ()
+        return [*per_frame[self.index : self.index + 1], *shared[:1]]
+
+
+def read_image(file: BinaryIO, frame: int | None) -> Image:
+    """The description of `frame` (1-based; None for one that represents the instance). Raises NoPicture."""
+    dataset, syntax = _header(file)
+    keyword, vr, encapsulated = _pixel_element(file, dataset)
+    frames = max(_integer(dataset, "NumberOfFrames", 1), 1)
+    if frame is not None and frame > frames:
+        raise NoPicture("no_such_frame")
+    samples = _integer(dataset, "SamplesPerPixel", 1)
+    bits_allocated = {"FloatPixelData": 32, "DoubleFloatPixelData": 64}.get(
+        keyword, _integer(dataset, "BitsAllocated", 0)
+    )
+    image = Image(
+        dataset=dataset,
+        transfer_syntax=syntax,
+        keyword=keyword,
+        vr=vr,
+        starts_at=file.tell(),
+        encapsulated=encapsulated,
+        rows=_integer(dataset, "Rows", 0),
+        columns=_integer(dataset, "Columns", 0),
+        samples=samples,
+        bits_allocated=bits_allocated,
+        bits_stored=_integer(dataset, "BitsStored", bits_allocated),
+        signed=_integer(dataset, "PixelRepresentation", 0) == 1,
+        photometric=str(dataset.get("PhotometricInterpretation") or ("MONOCHROME2" if samples == 1 else "RGB")),
+        frames=frames,
+        index=(frame or _representative(dataset, frames)) - 1,
+    )
+    if min(image.rows, image.columns, image.bits_allocated) < 1 or image.samples not in (1, 3):
+        raise NoPicture("damaged" if image.samples in (1, 3) else "unsupported")
+    return image
+
+
+def _header(file: BinaryIO) -> tuple[Dataset, UID]:
+    try:
+        dataset = dcmread(file, stop_before_pixels=True, force=True, specific_tags=_TAGS)
+        syntax = dataset.file_meta.get("TransferSyntaxUID")
+    except MemoryError:
+        raise
+    except Exception:
+        raise NoPicture("not_dicom") from None
+    if not syntax:
+        raise NoPicture("not_dicom")
+    return dataset, UID(syntax)
+
+
+def _pixel_element(file: BinaryIO, dataset: Dataset) -> tuple[str, str, bool]:
+    """(keyword, VR, encapsulated) of the pixel data element; the file stands at its value then."""
+    _, little = dataset.original_encoding
+    order = "<" if little else ">"
+    head = file.read(8)
+    keyword = _PIXELS.get(struct.unpack(order + "HH", head[:4]) if len(head) == 8 else (0, 0))
+    if keyword is None:
+        raise _without_pixels(dataset)
+    # Files are found that are implicit where their transfer syntax says explicit: the bytes decide.
+    explicit = head[4:6] in _PIXEL_VRS
+    length = file.read(4) if explicit else head[4:]
+    return keyword, head[4:6].decode() if explicit else "OW", length == _UNDEFINED_LENGTH
+
+
+def _without_pixels(dataset: Dataset) -> NoPicture:
+    sop_class = str(dataset.get("SOPClassUID") or "")
+    reasons = (reason for prefix, reason in _REASONS_BY_CLASS if sop_class.startswith(prefix))
+    return NoPicture(next(reasons, "no_pixels"))
+
+
+def _representative(dataset: Dataset, frames: int) -> int:
+    """The Representative Frame Number (0028,6010), or the middle one: a volume's ends rarely show anything."""
+    named = _integer(dataset, "RepresentativeFrameNumber", 0)
+    return named if 1 <= named <= frames else (frames + 1) // 2
+
+
+def _integer(dataset: Dataset, keyword: str, default: int) -> int:
+    try:
+        value = dataset.get(keyword)
+        return default if value in (None, "") else int(value)
+    except (TypeError, ValueError, OverflowError, NotImplementedError):
+        return default

@@ -1,0 +1,30 @@
+"""From a file to a picture, in this process: what the workers do."""
+
+from pathlib import Path
+
+from pacs.rendering.canvas import encoded, size_of, thinned
+from pacs.rendering.colour import colour
+from pacs.rendering.decoders import register
+from pacs.rendering.deflated import inflated
+from pacs.rendering.frames import read_frame
+from pacs.rendering.grey import grey
+from pacs.rendering.image import read_image
+from pacs.rendering.request import Picture, Rendering
+
+# Of the memory that a picture may take, the part that may hold a whole inflated file.
+_INFLATED_PART = 4
+
+register()
+
+
+def render(path: Path, rendering: Rendering, memory_bytes: int) -> Picture:
+    """The picture of the file. Raises NoPicture; OSError where the file cannot be read."""
+    with path.open("rb") as stored:
+        file = inflated(stored, memory_bytes // _INFLATED_PART)
+        image = read_image(file, rendering.frame)
+        pixels, photometric = read_frame(file, image, memory_bytes)
+    size = size_of(image, rendering)
+    pixels = thinned(pixels, size)
+    is_grey = image.samples == 1 and photometric != "PALETTE COLOR"
+    shown = grey(pixels, image, rendering.window) if is_grey else colour(pixels, photometric, image)
+    return encoded(shown, size, rendering)

@@ -1,0 +1,73 @@
+"""What picture is wanted, and the picture."""
+
+from dataclasses import dataclass
+from typing import Literal, Self
+
+ContentType = Literal["image/jpeg", "image/png", "image/gif"]
+WindowFunction = Literal["LINEAR", "LINEAR_EXACT", "SIGMOID"]
+
+CONTENT_TYPES: tuple[ContentType, ...] = ("image/jpeg", "image/png", "image/gif")
+WINDOW_FUNCTIONS: tuple[WindowFunction, ...] = ("LINEAR", "LINEAR_EXACT", "SIGMOID")
+LARGEST_SIDE = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A VOI LUT window (PS3.3 §C.11.2.1.2), in values after the modality LUT."""
+
+    center: float
+    width: float
+    function: WindowFunction = "LINEAR"
+
+    def __post_init__(self) -> None:
+        if self.function not in WINDOW_FUNCTIONS:
+            raise ValueError(f"the window's function is one of {', '.join(WINDOW_FUNCTIONS)}")
+        if not (abs(self.center) < float("inf") and self.narrowest <= self.width < float("inf")):
+            raise ValueError("the window needs a finite center and width, the width at least 1 where it is LINEAR")
+
+    @property
+    def narrowest(self) -> float:
+        """The smallest width that the function is defined for."""
+        return 1.0 if self.function == "LINEAR" else 1e-9
+
+    @classmethod
+    def between(cls, lowest: float, highest: float) -> Self:
+        """The window that spreads `lowest`…`highest` over all greys."""
+        return cls((lowest + highest) / 2, max(highest - lowest, 1e-9), "LINEAR_EXACT")
+
+
+@dataclass(frozen=True, slots=True)
+class Rendering:
+    """How to show an instance.
+
+    `frame` counts from 1; None takes one that represents the instance. `viewport` is (width, height) in pixels, at
+    most 4096 each: the picture fills it as far as its proportions allow; None keeps the stored size. A `thumbnail`
+    is never larger than the stored image. Raises ValueError with a sentence for the client.
+    """
+
+    frame: int | None = None
+    viewport: tuple[int, int] | None = None
+    window: Window | None = None
+    quality: int = 90
+    content_type: ContentType = "image/jpeg"
+    thumbnail: bool = False
+
+    def __post_init__(self) -> None:
+        if self.frame is not None and self.frame < 1:
+            raise ValueError("frames count from 1")
+        if self.viewport is not None and not all(1 <= side <= LARGEST_SIDE for side in self.viewport):
+            raise ValueError(f"the viewport's sides are 1 to {LARGEST_SIDE} pixels")
+        if not 1 <= self.quality <= 100:
+            raise ValueError("the quality is 1 to 100")
+        if self.content_type not in CONTENT_TYPES:
+            raise ValueError(f"pictures come as {', '.join(CONTENT_TYPES)}")
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """An encoded picture; `width` and `height` in pixels."""
+
+    body: bytes
+    content_type: ContentType
+    width: int
+    height: int

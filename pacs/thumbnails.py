@@ -1,0 +1,137 @@
+"""A picture of any DICOM file that has one, safely.
+
+    renderer = Renderer()
+    picture = await renderer.render(path, Rendering(viewport=(256, 256), thumbnail=True))
+    await renderer.aclose()
+
+Files may be hostile (a 10 KB file can decode to gigabytes, measured), so they are opened only in worker processes,
+which have limits of memory and time, and whose death is one `NoPicture`.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from pacs.errors import NoPicture
+from pacs.rendering.process import Worker
+from pacs.rendering.request import (
+    CONTENT_TYPES,
+    LARGEST_SIDE,
+    WINDOW_FUNCTIONS,
+    ContentType,
+    Picture,
+    Rendering,
+    Window,
+    WindowFunction,
+)
+from pacs.rendering.slot import Slot
+
+__all__ = [
+    "CONTENT_TYPES",
+    "LARGEST_SIDE",
+    "WINDOW_FUNCTIONS",
+    "ContentType",
+    "Picture",
+    "Renderer",
+    "Rendering",
+    "Window",
+    "WindowFunction",
+]
+
+
+@dataclass(slots=True)
+class _Job:
+    path: Path
+    rendering: Rendering
+    done: asyncio.Future[Picture]
+
+
+class Renderer:
+    """Makes pictures in `workers` processes; belongs to one event loop.
+
+    The processes start with the first picture, or with `start`. Who comes first is served first; beyond `most_waiting`
+    requests the next one gets `NoPicture("busy")`. A picture may take `memory_bytes` beside the worker's own 70 MB, and
+    `timeout_seconds`. A worker is replaced after `recycle_after` pictures: what decoders leak goes with it.
+    """
+
+    def __init__(
+        self,
+        workers: int = 2,
+        memory_bytes: int = 512 << 20,
+        timeout_seconds: float = 10.0,
+        *,
+        most_waiting: int = 256,
+        recycle_after: int = 2000,
+    ) -> None:
+        self._workers = workers
+        self._memory_bytes = memory_bytes
+        self._timeout_seconds = timeout_seconds
+        self._most_waiting = most_waiting
+        self._recycle_after = recycle_after
+        self._jobs: asyncio.Queue[_Job] = asyncio.Queue()
+        self._slots: list[asyncio.Task[None]] = []
+        self._closed = False
+
+    def start(self) -> None:
+        """Starts the workers, so that the first picture need not wait for them (0.3 s)."""
+        if not self._slots and not self._closed:
+            self._slots = [asyncio.create_task(self._serve(), name="pictures") for _ in range(self._workers)]
+
+    async def render(self, source: Path, rendering: Rendering) -> Picture:
+        """The picture of the DICOM file at `source`.
+
+        Raises NoPicture, whose `reason` says why there is none; OSError where the file cannot be read; RuntimeError
+        where no worker can be started, or after `aclose`.
+        """
+        if self._closed:
+            raise RuntimeError("the renderer is closed")
+        if self._jobs.qsize() >= self._most_waiting:
+            raise NoPicture("busy")
+        self.start()
+        job = _Job(source, rendering, asyncio.get_running_loop().create_future())
+        self._jobs.put_nowait(job)
+        return await job.done
+
+    async def aclose(self) -> None:
+        """Ends the workers; who still waits gets `NoPicture("busy")`."""
+        self._closed = True
+        for slot in self._slots:
+            slot.cancel()
+        await asyncio.gather(*self._slots, return_exceptions=True)
+        while not self._jobs.empty():
+            _fail(self._jobs.get_nowait(), NoPicture("busy"))
+
+    async def _serve(self) -> None:
+        """One worker's share of the jobs, until cancelled."""
+        slot = Slot(partial(Worker.start, self._memory_bytes, self._timeout_seconds), self._recycle_after)
+        try:
+            await slot.worker()
+            while True:
+                job = await self._jobs.get()
+                if not job.done.done():
+                    await self._do(job, slot)
+        finally:
+            await slot.close()
+
+    async def _do(self, job: _Job, slot: Slot) -> None:
+        """The job done, or failed. Who asked may be gone meanwhile: the worker finishes all the same."""
+        try:
+            worker = await slot.worker()
+            if worker is None:
+                raise RuntimeError("no process for making pictures could be started")
+            picture = await worker.render(job.path, job.rendering, self._timeout_seconds)
+        except asyncio.CancelledError:
+            _fail(job, NoPicture("busy"))
+            raise
+        except Exception as error:
+            _fail(job, error)
+        else:
+            if not job.done.done():
+                job.done.set_result(picture)
+        await slot.worker()
+
+
+def _fail(job: _Job, error: Exception) -> None:
+    if not job.done.done():
+        job.done.set_exception(error)
