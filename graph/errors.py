@@ -10,6 +10,7 @@ from typing import Any
 from graphql import GraphQLError
 
 from pacs import errors as pacs
+from persistence.errors import CursorExpired
 
 
 class ErrorCode(StrEnum):
@@ -69,6 +70,7 @@ _CODES: dict[type[Exception], ErrorCode] = {
     pacs.InvalidDicom: ErrorCode.NOT_DICOM,
     pacs.BadQuery: ErrorCode.BAD_USER_INPUT,
     pacs.BadAttribute: ErrorCode.BAD_USER_INPUT,
+    CursorExpired: ErrorCode.CURSOR_EXPIRED,
 }
 
 

@@ -86,6 +86,11 @@ class Pacs:
         """These instances of the patient, in no order."""
         return await self._below("instances", patient_id, "SOPInstanceUID", instances, include)
 
+    async def stored(self, instances: Iterable[str], include: Iterable[str] = ()) -> list[Dataset]:
+        """These instances, whosever they are: for who has just stored them."""
+        uids = ("SOPInstanceUID", instances)
+        return await self._studies.search("instances", Match({}, self._decodes), include=include, uids=uids)
+
     async def store(self, file: BinaryIO, size: int, sop_instance_uid: str) -> None:
         """Stores one Part 10 file; see `Studies.store`."""
         await self._studies.store(file, size, sop_instance_uid)

@@ -1,0 +1,63 @@
+"""`POST /new-exam-callback`: the PACS announces a new exam. Answered with 204 only when the event is on disk."""
+
+import base64
+import binascii
+import secrets
+
+import orjson
+from pydantic import SecretStr
+from starlette.requests import Request
+from starlette.responses import Response
+
+from graph.context import Services
+from graph.errors import ContractError, ErrorCode
+from pacs.announcement import Announcement, BadAnnouncement
+from persistence.records import NewExamEvent, now
+
+MAX_BODY_BYTES = 1024 * 1024
+
+
+async def new_exam_callback(request: Request) -> Response:
+    """Checks, stores, answers; whatever follows from the event reads the store."""
+    services: Services = request.app.state.services
+    _authenticate(request, services.settings.callback_token)
+    announcement = Announcement.parse(_json(await request.body()))
+    await services.feed.append(
+        NewExamEvent(
+            received_at=now(),
+            study_instance_uid=announcement.study_instance_uid,
+            patient_id=announcement.patient_id,
+            modalities=announcement.modalities,
+            body=dict(announcement.body),
+        )
+    )
+    return Response(status_code=204)
+
+
+def _json(body: bytes) -> object:
+    """The body, whatever its Content-Type says: PACSs that post forms' types send JSON all the same."""
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise BadAnnouncement("the body is not JSON") from None
+
+
+def _authenticate(request: Request, token: SecretStr | None) -> None:
+    """PACSs differ: the token comes as a bearer token, as the password of HTTP Basic, or as `?token=`."""
+    if token is None:
+        return
+    presented = _presented(request).encode()
+    if not secrets.compare_digest(presented, token.get_secret_value().encode()):
+        raise ContractError(ErrorCode.UNAUTHENTICATED, "the callback's token is missing or wrong")
+
+
+def _presented(request: Request) -> str:
+    scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return credentials.strip()
+    if scheme.lower() == "basic":
+        try:
+            return base64.b64decode(credentials, validate=True).decode().partition(":")[2]
+        except (binascii.Error, UnicodeDecodeError):
+            return ""
+    return request.query_params.get("token", "")

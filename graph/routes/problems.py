@@ -1,0 +1,61 @@
+"""Failures of REST routes: the contract's codes as problem details (RFC 9457)."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+
+import orjson
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from graph.errors import ContractError, ErrorCode, translate
+from pacs.announcement import BadAnnouncement
+from pacs.errors import BadDicom, BadQuery, NoPicture, PacsError
+from persistence.errors import StoreUnavailable
+
+_RETRY_SECONDS = 2
+
+
+def problem(status: int, detail: str, *, code: str | None = None, headers: Mapping[str, str] | None = None) -> Response:
+    """A problem document; `code` is one of the contract's where there is one for the failure."""
+    title = HTTPStatus(status).phrase
+    body = {"title": title, "status": status, "detail": detail} | ({"code": code} if code else {})
+    return Response(orjson.dumps(body), status, headers, "application/problem+json")
+
+
+def _contract(_: Request, error: Exception) -> Response:
+    known = translate(error) or ContractError(ErrorCode.INTERNAL_SERVER_ERROR, "the request failed")
+    status = (known.extensions or {}).get("status", known.code.status)
+    return problem(status, known.message, code=known.code.value)
+
+
+def _bad_announcement(_: Request, error: Exception) -> Response:
+    return problem(400, str(error), code=ErrorCode.BAD_USER_INPUT)
+
+
+def _store_unavailable(_: Request, __: Exception) -> Response:
+    detail = "the service cannot store anything at the moment"
+    return problem(503, detail, headers={"Retry-After": str(_RETRY_SECONDS)})
+
+
+def _no_picture(_: Request, error: Exception) -> Response:
+    return problem(406, str(error))
+
+
+def _http(_: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    headers = error.headers if isinstance(error, HTTPException) else None
+    return problem(status, HTTPStatus(status).description or HTTPStatus(status).phrase, headers=headers)
+
+
+HANDLERS = {
+    ContractError: _contract,
+    PacsError: _contract,
+    BadDicom: _contract,
+    BadQuery: _contract,
+    NoPicture: _no_picture,
+    BadAnnouncement: _bad_announcement,
+    StoreUnavailable: _store_unavailable,
+    HTTPException: _http,
+}
+"""For `Starlette(exception_handlers=…)`."""

@@ -1,0 +1,147 @@
+"""Uploading DICOM files: each result stands alone, so that a bad file fails alone."""
+
+import asyncio
+from dataclasses import dataclass
+from enum import Enum
+
+import strawberry
+
+from graph.context import Info
+from graph.engine.uploads import UploadedFile
+from graph.schema.attributes import selected_keywords
+from graph.schema.exams import Instance, Scope
+from pacs import errors, part10
+from pacs.attributes import Dataset
+from pacs.attributes import tag as tag_of
+from pacs.part10 import Part10Header
+
+_AT_ONCE = 4
+_IDENTIFIERS = frozenset({"StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID"})
+
+
+@strawberry.enum(description="Why a file was not stored.")
+class UploadErrorCode(Enum):
+    """One for each way in which a file can fail."""
+
+    NOT_DICOM = "NOT_DICOM"
+    INVALID_DICOM = "INVALID_DICOM"
+    CONFLICT = "CONFLICT"
+    TOO_LARGE = "TOO_LARGE"
+    REFUSED_BY_PACS = "REFUSED_BY_PACS"
+
+
+@strawberry.type(description="Why a file was not stored.")
+class UploadError:
+    """A code, and a sentence for people."""
+
+    code: UploadErrorCode
+    message: str
+
+
+@strawberry.type(description="What became of one file.")
+class ExamUploadResult:
+    """Either the instance or the error is set."""
+
+    filename: str | None
+    instance: Instance | None = strawberry.field(
+        default=None, description="Set when the PACS has confirmed the object."
+    )
+    error: UploadError | None = None
+
+
+@strawberry.type(description="What became of the files.")
+class UploadExamsPayload:
+    """What uploadExams answers."""
+
+    results: list[ExamUploadResult]
+
+
+_CODES: dict[type[Exception], UploadErrorCode] = {
+    errors.NotDicom: UploadErrorCode.NOT_DICOM,
+    errors.InvalidDicom: UploadErrorCode.INVALID_DICOM,
+    errors.Conflict: UploadErrorCode.CONFLICT,
+}
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    header: Part10Header | None = None
+    error: Exception | None = None
+
+
+@strawberry.type
+class ExamUploadMutations:
+    """The part of Mutation that stores exams."""
+
+    @strawberry.mutation(description="One result per file, in order; a bad file fails alone.")
+    async def upload_exams(self, info: Info, files: list[UploadedFile]) -> UploadExamsPayload:
+        """Stores the files in the PACS. Where it cannot be reached for any of them, that is the mutation's error."""
+        gate = asyncio.Semaphore(_AT_ONCE)
+
+        async def attempt(file: UploadedFile) -> _Outcome:
+            async with gate:
+                return await _store(info, file)
+
+        outcomes = await asyncio.gather(*map(attempt, files))
+        _raise_if_unreachable(outcomes)
+        instances = await _instances(info, [outcome.header for outcome in outcomes if outcome.header])
+        return UploadExamsPayload(
+            results=[
+                ExamUploadResult(
+                    filename=file.filename,
+                    instance=instances.get(outcome.header.sop_instance_uid) if outcome.header else None,
+                    error=_explain(outcome.error) if outcome.error else None,
+                )
+                for file, outcome in zip(files, outcomes, strict=True)
+            ]
+        )
+
+
+class _TooLarge(Exception):
+    """A file over the limit; its bytes were not kept."""
+
+
+async def _store(info: Info, file: UploadedFile) -> _Outcome:
+    try:
+        if file.too_large:
+            raise _TooLarge(f"the file is larger than {info.context.settings.max_upload_bytes} bytes")
+        header = await asyncio.to_thread(part10.check, file.file, file.size)
+        await info.context.pacs.store(file.file, file.size, header.sop_instance_uid)
+    except (_TooLarge, errors.BadDicom, errors.PacsError) as error:
+        return _Outcome(error=error)
+    return _Outcome(header)
+
+
+def _raise_if_unreachable(outcomes: list[_Outcome]) -> None:
+    """One file stored, or one refused for what it is, is news that an error would hide."""
+    failures = [outcome.error for outcome in outcomes]
+    unreachable = (errors.PacsUnavailable, errors.PacsTimeout, errors.PacsUnauthorized)
+    if failures and all(isinstance(failure, unreachable) for failure in failures) and failures[0]:
+        raise failures[0]
+
+
+def _explain(error: Exception) -> UploadError:
+    if isinstance(error, _TooLarge):
+        return UploadError(code=UploadErrorCode.TOO_LARGE, message=str(error))
+    return UploadError(code=_CODES.get(type(error), UploadErrorCode.REFUSED_BY_PACS), message=str(error))
+
+
+async def _instances(info: Info, headers: list[Part10Header]) -> dict[str, Instance]:
+    """The stored instances by SOP Instance UID: from the files' headers, or the PACS where the query wants more."""
+    scope = Scope("", info.context.links)
+    found = {header.sop_instance_uid: Instance(dataset=_dataset(header), scope=scope) for header in headers}
+    include = selected_keywords(info, Instance, "results.instance")
+    if headers and not include <= _IDENTIFIERS:
+        for dataset in await info.context.pacs.stored(list(found), include):
+            found[dataset.text("SOPInstanceUID") or ""] = Instance(dataset=dataset, scope=scope)
+    return found
+
+
+def _dataset(header: Part10Header) -> Dataset:
+    uids = {
+        "SOPClassUID": header.sop_class_uid,
+        "SOPInstanceUID": header.sop_instance_uid,
+        "StudyInstanceUID": header.study_instance_uid,
+        "SeriesInstanceUID": header.series_instance_uid,
+    }
+    return Dataset({tag_of(keyword): {"vr": "UI", "Value": [uid]} for keyword, uid in uids.items()})

@@ -1,0 +1,101 @@
+r"""What a PACS posts when an exam has arrived: the callback's eighteen fields, read as leniently as PACSs write them.
+
+Numbers may come as strings, lists as `"CT\MR"` (or one bare value), anything may be null or missing, and fields that
+nobody knows are kept. StudyInstanceUID and PatientID are required.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from pydicom.datadict import dictionary_VR
+
+from pacs.attributes import Dataset, tag
+from pacs.uids import is_uid
+
+_LONGEST_PATIENT_ID = 64
+_KEYWORDS = (
+    "StudyInstanceUID",
+    "AccessionNumber",
+    "PatientID",
+    "NumberOfStudyRelatedSeries",
+    "NumberOfStudyRelatedInstances",
+    "ModalitiesInStudy",
+    "StudyDate",
+    "StudyTime",
+    "StudyID",
+    "ReferringPhysicianName",
+    "StudyDescription",
+    "PatientName",
+    "PatientBirthDate",
+    "PatientSex",
+)
+
+
+class BadAnnouncement(ValueError):
+    """A body that announces no exam; the message says what is wrong, without its values."""
+
+
+@dataclass(frozen=True)
+class Announcement:
+    """One announced exam. `body` is what the PACS sent."""
+
+    body: Mapping[str, Any]
+
+    @classmethod
+    def parse(cls, body: Any) -> "Announcement":
+        """Checks what is required; raises `BadAnnouncement`."""
+        if not isinstance(body, dict):
+            raise BadAnnouncement("the body must be a JSON object")
+        announcement = cls(body)
+        if not is_uid(announcement.text("StudyInstanceUID") or "", lenient=True):
+            raise BadAnnouncement("StudyInstanceUID is required and must be a UID")
+        if not 0 < len(announcement.text("PatientID") or "") <= _LONGEST_PATIENT_ID:
+            raise BadAnnouncement(f"PatientID is required and has at most {_LONGEST_PATIENT_ID} characters")
+        return announcement
+
+    @property
+    def study_instance_uid(self) -> str:
+        """The study's UID."""
+        return self.text("StudyInstanceUID") or ""
+
+    @property
+    def patient_id(self) -> str:
+        """Whose exam it is."""
+        return self.text("PatientID") or ""
+
+    @property
+    def modalities(self) -> list[str]:
+        """The modalities in the study."""
+        return self.texts("ModalitiesInStudy")
+
+    def text(self, name: str) -> str | None:
+        """A field's first value."""
+        texts = self.texts(name)
+        return texts[0] if texts else None
+
+    def texts(self, name: str) -> list[str]:
+        """A field's values: a list's, those between the backslashes of a string, or the one."""
+        value = self.body.get(name)
+        values = value if isinstance(value, list) else [value]
+        texts = (part.strip() for one in values for part in _text(one).split("\\"))
+        return [text for text in texts if text]
+
+    @cached_property
+    def dataset(self) -> Dataset:
+        """The fields that are DICOM attributes, as a dataset."""
+        found = {keyword: self.texts(keyword) for keyword in _KEYWORDS}
+        return Dataset({tag(keyword): _element(keyword, texts) for keyword, texts in found.items() if texts})
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return ""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def _element(keyword: str, texts: list[str]) -> dict[str, Any]:
+    return {"vr": dictionary_VR(keyword), "Value": texts}
