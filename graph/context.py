@@ -8,7 +8,7 @@ import strawberry
 
 from graph.access import Identity
 from graph.links import Links
-from graph.schema.loaders import Loaders
+from graph.loaders import Loaders
 from graph.settings import Settings
 from pacs.adapter import Pacs
 from persistence.feed import ExamFeed

@@ -3,10 +3,10 @@
 import strawberry
 
 from graph.context import Info
+from graph.loaders import Below
 from graph.schema.attributes import selected_keywords
 from graph.schema.date_range import DateRange
 from graph.schema.exams import Instance, Scope, Series, Study
-from graph.schema.loaders import Below
 from graph.schema.pagination import Cursors, PageInfo
 from graph.schema.scalars import UID
 from pacs.adapter import StudySearch, newest_first

@@ -8,8 +8,8 @@ from pydicom.uid import UID as PydicomUID
 
 from graph.context import Info
 from graph.links import Links
+from graph.loaders import Below
 from graph.schema.attributes import PersonName, attribute, computed, dicom_type, selected_keywords
-from graph.schema.loaders import Below
 from graph.schema.scalars import UID, DicomJSON
 from pacs.attributes import Dataset
 

@@ -1,0 +1,114 @@
+"""The command line: `dicom-graph serve | archive | upload | schema`.
+
+Each command imports what it needs when it runs, so that none waits for what another needs.
+"""
+
+import os
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+app = typer.Typer(
+    help="A GraphQL API in front of any PACS.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+archive_app = typer.Typer(help="The embedded PACS.", invoke_without_command=True)
+app.add_typer(archive_app, name="archive")
+
+
+@app.command()
+def serve(
+    workers: Annotated[int, typer.Option(min=1, help="Processes that serve; more than one needs DATABASE_URL.")] = 1,
+) -> None:
+    """Runs the server, and the embedded PACS where no other is configured. Settings are environment variables."""
+    from graph.server import StartFailed, run  # noqa: PLC0415
+    from graph.settings import SettingsError  # noqa: PLC0415
+
+    try:
+        run(workers)
+    except (SettingsError, StartFailed) as error:
+        _fail(error)
+
+
+@archive_app.callback()
+def archive(
+    context: typer.Context,
+    data_dir: Annotated[Path, typer.Option(help="Folder for the files and the index.")] = Path(".data/archive"),
+    socket: Annotated[Path | None, typer.Option(help="Unix socket to listen on, instead of a port.")] = None,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8042,
+    notify_url: Annotated[str | None, typer.Option(help="Where new exams are announced.")] = None,
+    stable_age_seconds: Annotated[float, typer.Option(help="Quiet time after which a study is announced.")] = 2.0,
+    watch_parent: Annotated[bool, typer.Option(hidden=True, help="Ends when standard input does.")] = False,
+) -> None:
+    """Runs the embedded PACS by itself. NOTIFY_TOKEN in the environment is presented at the notify URL."""
+    if context.invoked_subcommand is not None:
+        context.obj = data_dir
+        return
+    from pacs.archive.app import ArchiveOptions  # noqa: PLC0415
+    from pacs.archive.server import ArchiveUnavailable  # noqa: PLC0415
+    from pacs.archive.server import run as run_archive  # noqa: PLC0415
+
+    from graph import logs  # noqa: PLC0415
+
+    logs.configure(os.environ.get("LOG_LEVEL", "info"))
+    options = ArchiveOptions(
+        data_dir=data_dir,
+        notify_url=notify_url,
+        notify_token=os.environ.get("NOTIFY_TOKEN") or None,
+        stable_age_seconds=stable_age_seconds,
+    )
+    try:
+        run_archive(options, socket=socket, host=host, port=port, watch_parent=watch_parent)
+    except ArchiveUnavailable as error:
+        _fail(error)
+
+
+@app.command()
+def upload(
+    files: Annotated[list[Path], typer.Argument(help="DICOM files, or folders of them.")],
+    url: Annotated[str, typer.Option(help="The GraphQL URL.")] = "http://127.0.0.1:8000/graphql",
+    token: Annotated[str | None, typer.Option(envvar="DICOM_GRAPH_TOKEN", help="Bearer token.")] = None,
+) -> None:
+    """Uploads DICOM files to a server and says what became of each."""
+    from graph.upload_client import UploadFailed, upload_files  # noqa: PLC0415
+
+    try:
+        stored, failed = upload_files(files, url, token)
+    except UploadFailed as error:
+        _fail(error)
+    typer.echo(f"{stored} stored, {failed} not stored")
+    raise typer.Exit(1 if failed else 0)
+
+
+@app.command()
+def schema(
+    check: Annotated[bool, typer.Option(help="Only say whether the file is current.")] = False,
+    path: Annotated[Path, typer.Option(help="The file.")] = Path("schema.graphql"),
+) -> None:
+    """Prints the GraphQL schema from the code to schema.graphql."""
+    from graph.schema import contract_schema  # noqa: PLC0415
+
+    printed = f"# Printed from the code by `make schema`; do not edit.\n\n{contract_schema().as_str()}\n"
+    if not check:
+        path.write_text(printed, encoding="utf-8")
+    elif not path.is_file() or path.read_text(encoding="utf-8") != printed:
+        _fail(f"{path} is stale: run `make schema`")
+
+
+def _fail(reason: object) -> NoReturn:
+    for line in str(reason).splitlines():
+        typer.echo(f"dicom-graph: {line}", err=True)
+    raise typer.Exit(2)
+
+
+def main() -> None:
+    """The `dicom-graph` command."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,120 @@
+"""Runs the application under uvicorn, with the embedded PACS beside it where there is no other."""
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+
+import typer
+import uvicorn
+from starlette.applications import Starlette
+from uvicorn.supervisors import Multiprocess
+
+from graph import logs
+from graph.app import create_app
+from graph.archive_process import ArchiveFailed, running_archive
+from graph.settings import Settings, load
+
+
+class StartFailed(RuntimeError):
+    """The server cannot start; the message says what to change."""
+
+
+def run(workers: int = 1) -> None:
+    """Serves until a signal says to stop; then lets requests finish, closes subscriptions, stops the embedded PACS."""
+    settings = load()
+    logs.configure(settings.log_level)
+    if workers > 1 and settings.database_url is None:
+        raise StartFailed("--workers needs DATABASE_URL: several processes cannot share the embedded store")
+    with _listening(settings) as listener:
+        host, port = listener.getsockname()[:2]
+        base = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        with _pacs(settings, base) as archive_socket:
+            settings = settings.model_copy(update={"archive_socket": archive_socket})
+            _announce(settings, base)
+            _serve(settings, listener, workers)
+
+
+def from_environment() -> Starlette:
+    """The application of one of several worker processes."""
+    settings = load()
+    logs.configure(settings.log_level)
+    return create_app(settings)
+
+
+def _serve(settings: Settings, listener: socket.socket, workers: int) -> None:
+    config = uvicorn.Config(
+        create_app(settings) if workers == 1 else f"{__name__}:from_environment",
+        factory=workers > 1,
+        workers=workers,
+        http="httptools",
+        loop="auto",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        ws_per_message_deflate=False,
+        ws_max_size=settings.max_query_bytes,
+        timeout_graceful_shutdown=settings.shutdown_seconds,
+    )
+    if workers == 1:
+        server = uvicorn.Server(config)
+        server.run(sockets=[listener])
+        if not server.started:
+            raise StartFailed("the server did not start; the lines above say why")
+        return
+    if settings.archive_socket is not None:
+        os.environ["ARCHIVE_SOCKET"] = str(settings.archive_socket)
+    Multiprocess(config, sockets=[listener]).run()
+
+
+@contextmanager
+def _listening(settings: Settings) -> Iterator[socket.socket]:
+    """The server's socket, taken before anything is started, so that a taken port is one clear sentence."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((settings.host, settings.port))
+        except OSError as error:
+            raise StartFailed(
+                f"HOST={settings.host} PORT={settings.port}: {error.strerror}; set another PORT"
+            ) from None
+        listener.set_inheritable(True)
+        yield listener
+
+
+@contextmanager
+def _pacs(settings: Settings, base: str) -> Iterator[Path | None]:
+    """The socket of the embedded PACS, started here unless there is a PACS, or one was started elsewhere."""
+    if settings.pacs_url is not None or settings.archive_socket is not None:
+        yield settings.archive_socket
+        return
+    arguments = ["--data-dir", str(settings.data_dir / "archive")]
+    arguments += ["--notify-url", f"{base}/new-exam-callback"]
+    arguments += ["--stable-age-seconds", str(settings.stable_age_seconds)]
+    environment = os.environ | {"LOG_LEVEL": settings.log_level}
+    if settings.callback_token is not None:
+        environment["NOTIFY_TOKEN"] = settings.callback_token.get_secret_value()
+    try:
+        with running_archive(arguments, environment) as archive_socket:
+            yield archive_socket
+    except ArchiveFailed as error:
+        raise StartFailed(str(error)) from None
+
+
+def _announce(settings: Settings, base: str) -> None:
+    """Says where everything is, for the person who started the server."""
+    graphiql = settings.on_loopback if settings.graphiql is None else settings.graphiql
+    lines = {
+        "GraphQL": f"{base}/graphql",
+        "GraphiQL": f"{base}/graphql in a browser" if graphiql else "off (GRAPHIQL)",
+        "PACS": settings.pacs_url or "embedded",
+        "Callback": f"{base}/new-exam-callback",
+        "Data folder": str(settings.data_dir.resolve()),
+    }
+    typer.echo(f"dicom-graph {version('dicom-graph')}")
+    for name, value in lines.items():
+        typer.echo(f"  {name:<12} {value}")
