@@ -68,7 +68,9 @@ class ArchiveProcess:
 
     def _spawn(self) -> subprocess.Popen[bytes]:
         # A session of its own: Ctrl+C in a terminal is for the server, which stops the child when it is done with it.
-        return subprocess.Popen(  # noqa: S603  # the command is this program's ownself._command, env=self._environment, stdin=subprocess.PIPE, start_new_session=True)
+        return subprocess.Popen(  # noqa: S603  # the command is this program's own
+            self._command, env=self._environment, stdin=subprocess.PIPE, start_new_session=True
+        )
 
     def _watch(self) -> None:
         pause = _POLL_SECONDS
