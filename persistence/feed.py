@@ -13,9 +13,9 @@ import structlog
 
 from persistence.errors import CursorExpired, StoreError, StoreUnavailable
 from persistence.filters import EventFilter
+from persistence.protocol import ExamEvents
 from persistence.records import ExamEvent, NewExamEvent
 from persistence.ring import EventRing
-from persistence.store import ExamEvents
 from persistence.subscription import Subscription
 
 log = structlog.get_logger(__name__)

@@ -7,9 +7,9 @@ from typing import Self
 
 from persistence.errors import CursorExpired, StoreUnavailable
 from persistence.filters import EventFilter
+from persistence.protocol import ExamEvents
 from persistence.records import ExamEvent
 from persistence.ring import EventRing
-from persistence.store import ExamEvents
 
 _PAGE = 100
 _RETRY_SECONDS = 0.2

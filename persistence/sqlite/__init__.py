@@ -4,14 +4,24 @@ import asyncio
 from pathlib import Path
 from typing import Self
 
+from persistence.sqlite.access import SqliteAccessRecords
 from persistence.sqlite.cursors import SqliteCursors
 from persistence.sqlite.database import Database
+from persistence.sqlite.deliveries import SqliteWebhookDeliveries
 from persistence.sqlite.events import SqliteExamEvents
 from persistence.sqlite.lock import DirectoryLock
+from persistence.sqlite.tokens import SqliteViewerTokens
 from persistence.sqlite.uids import SqliteIssuedUids
 
 
-class SqliteStore(SqliteExamEvents, SqliteIssuedUids, SqliteCursors):
+class SqliteStore(
+    SqliteExamEvents,
+    SqliteIssuedUids,
+    SqliteCursors,
+    SqliteWebhookDeliveries,
+    SqliteViewerTokens,
+    SqliteAccessRecords,
+):
     """The `Store` protocol on one SQLite file."""
 
     def __init__(self, database: Database, lock: DirectoryLock) -> None:

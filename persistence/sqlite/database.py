@@ -1,7 +1,7 @@
 """One SQLite file: a single writer that commits bursts together, and readers that never wait for it.
 
 A commit costs one flush to the disk, whether it holds one write or hundreds. While a commit is under way the next
-writes gather, and go into the following one: the busier the server, the cheaper each write.
+writes gather, and go into the following one (`Batches`): the busier the server, the cheaper each write.
 """
 
 import asyncio
@@ -9,11 +9,12 @@ import contextlib
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
+from persistence.batches import Batches
 from persistence.errors import StoreUnavailable, StoreUnusable
 from persistence.sqlite.migrations import migrate
 
@@ -31,8 +32,7 @@ class Database:
     def __init__(self, path: Path) -> None:
         """Opens or makes the file (readable by its owner only) and brings its schema up to date."""
         self._path = path
-        self._pending: list[tuple[Work[Any], asyncio.Future[Any]]] = []
-        self._committing: asyncio.Task[None] | None = None
+        self._batches: Batches[Work[Any], Any] = Batches(self._commit_in_thread, _MAX_COMMIT)
         self._closed = False
         self._connections: list[sqlite3.Connection] = []
         self._local = threading.local()
@@ -60,48 +60,33 @@ class Database:
         `work` runs to its end even when the caller is cancelled.
         """
         self._check_open()
-        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._pending.append((work, future))
-        if self._committing is None:
-            self._committing = asyncio.create_task(self._commit_all())
-        return await future
+        outcome: T = await self._batches.add(work)
+        return outcome
 
     async def close(self) -> None:
         """Commits what is pending and closes the file; calling it again does nothing."""
         if self._closed:
             return
         self._closed = True
-        if self._committing is not None:
-            await self._committing
+        await self._batches.drain()
         await asyncio.to_thread(self._shut_down)
 
     def _check_open(self) -> None:
         if self._closed:
             raise StoreUnavailable("the store is closed")
 
-    async def _commit_all(self) -> None:
-        loop = asyncio.get_running_loop()
-        while self._pending:
-            batch, self._pending = self._pending[:_MAX_COMMIT], self._pending[_MAX_COMMIT:]
-            outcomes = await loop.run_in_executor(self._writer, self._commit, [work for work, _ in batch])
-            for (_, future), (value, error) in zip(batch, outcomes, strict=True):
-                if future.done():
-                    continue
-                if error is None:
-                    future.set_result(value)
-                else:
-                    future.set_exception(error)
-        self._committing = None
+    async def _commit_in_thread(self, works: list[Work[Any]]) -> list[Any]:
+        return await asyncio.get_running_loop().run_in_executor(self._writer, self._commit, works)
 
-    def _commit(self, works: Sequence[Work[Any]]) -> list[tuple[Any, Exception | None]]:
+    def _commit(self, works: list[Work[Any]]) -> list[Any]:
         connection = self._writing
         try:
             connection.execute("BEGIN IMMEDIATE")
             outcomes = [_attempt(connection, work) for work in works]
             connection.execute("COMMIT")
-        except Exception as error:
+        except sqlite3.Error as error:
             self._roll_back()
-            return [(None, _unavailable(error))] * len(works)
+            raise _unavailable(error) from error
         return outcomes
 
     def _roll_back(self) -> None:
@@ -141,7 +126,7 @@ class Database:
             connection.close()
 
 
-def _attempt(connection: sqlite3.Connection, work: Work[Any]) -> tuple[Any, Exception | None]:
+def _attempt(connection: sqlite3.Connection, work: Work[Any]) -> Any:
     """One write among those of a commit: its failure is its own, unless SQLite has given up the transaction."""
     connection.execute("SAVEPOINT work")
     try:
@@ -149,9 +134,9 @@ def _attempt(connection: sqlite3.Connection, work: Work[Any]) -> tuple[Any, Exce
     except Exception as error:
         connection.execute("ROLLBACK TO work")
         connection.execute("RELEASE work")
-        return None, _unavailable(error) if isinstance(error, sqlite3.Error) else error
+        return _unavailable(error) if isinstance(error, sqlite3.Error) else error
     connection.execute("RELEASE work")
-    return value, None
+    return value
 
 
 def _unavailable(error: Exception) -> StoreUnavailable:

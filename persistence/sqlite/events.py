@@ -11,8 +11,15 @@ from typing import Any
 
 from persistence.errors import CursorExpired
 from persistence.filters import EventFilter
-from persistence.records import MAX_SEQUENCE, ExamEvent, NewExamEvent, canonical_json
-from persistence.sqlite.table import Table, from_milliseconds, marks, to_milliseconds
+from persistence.records import (
+    MAX_SEQUENCE,
+    ExamEvent,
+    NewExamEvent,
+    canonical_json,
+    from_milliseconds,
+    to_milliseconds,
+)
+from persistence.sqlite.table import Table, marks
 
 _COLUMNS = "sequence, received_at, study_instance_uid, patient_id, modalities, body"
 _INSERT = """

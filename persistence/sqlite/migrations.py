@@ -34,6 +34,49 @@ _STEPS = (
 
     CREATE TABLE cursors (name TEXT PRIMARY KEY, sequence INTEGER NOT NULL) WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE webhook_deliveries (
+        id TEXT PRIMARY KEY,
+        event_sequence INTEGER NOT NULL,
+        url TEXT NOT NULL,
+        state TEXT NOT NULL,
+        attempts INTEGER NOT NULL,
+        last_error TEXT,
+        next_attempt_at INTEGER,
+        delivered_at INTEGER,
+        claim TEXT
+    ) WITHOUT ROWID;
+    CREATE INDEX webhook_deliveries_due ON webhook_deliveries (url, state, next_attempt_at);
+    CREATE INDEX webhook_deliveries_by_state ON webhook_deliveries (state, id);
+
+    CREATE TABLE disabled_webhooks (url TEXT PRIMARY KEY) WITHOUT ROWID;
+
+    CREATE TABLE viewer_tokens (
+        digest TEXT PRIMARY KEY,
+        study_instance_uid TEXT NOT NULL,
+        patient_id TEXT,
+        user TEXT,
+        role TEXT NOT NULL,
+        expires_at INTEGER NOT NULL,
+        redeemed_at INTEGER
+    ) WITHOUT ROWID;
+    CREATE INDEX viewer_tokens_by_expiry ON viewer_tokens (expires_at);
+
+    CREATE TABLE access_records (
+        id TEXT PRIMARY KEY,
+        occurred_at INTEGER NOT NULL,
+        subject TEXT NOT NULL,
+        role TEXT NOT NULL,
+        action TEXT NOT NULL,
+        patient_id TEXT,
+        study_instance_uid TEXT,
+        outcome TEXT NOT NULL,
+        request_id TEXT NOT NULL,
+        address TEXT
+    ) WITHOUT ROWID;
+    CREATE INDEX access_records_by_patient ON access_records (patient_id, id);
+    CREATE INDEX access_records_by_subject ON access_records (subject, id);
+    """,
 )
 
 

@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 from itertools import count
 from typing import Any
 
+from persistence.protocol import ExamEvents
 from persistence.records import ExamEvent, NewExamEvent
-from persistence.store import ExamEvents
 
 _NUMBERS = count(1)
 NOON = datetime(2025, 3, 14, 12, 0, 0, 123_000, tzinfo=UTC)

@@ -1,5 +1,7 @@
 """The promises of every store, kept by SQLite."""
 
+from tests.persistence.conformance.access import AccessRecordsConformance, ViewerTokensConformance
+from tests.persistence.conformance.deliveries import WebhookDeliveriesConformance
 from tests.persistence.conformance.events import ExamEventsConformance
 from tests.persistence.conformance.uids import CursorsConformance, IssuedUidsConformance
 
@@ -11,3 +13,12 @@ class TestIssuedUids(IssuedUidsConformance): ...
 
 
 class TestCursors(CursorsConformance): ...
+
+
+class TestWebhookDeliveries(WebhookDeliveriesConformance): ...
+
+
+class TestViewerTokens(ViewerTokensConformance): ...
+
+
+class TestAccessRecords(AccessRecordsConformance): ...
