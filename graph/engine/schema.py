@@ -1,0 +1,99 @@
+"""A strawberry schema that keeps the contract: limits, caches, error codes."""
+
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import aclosing
+from typing import Any
+
+import strawberry
+from graphql import GraphQLError
+from strawberry.extensions import SchemaExtension
+from strawberry.schema.config import StrawberryConfig
+from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
+from strawberry.schema.name_converter import NameConverter
+from strawberry.types import ExecutionContext
+from strawberry.types.execution import ExecutionResult, PreExecutionError
+from strawberry.types.graphql import OperationType
+from strawberry.types.scalar import ScalarDefinition
+
+from graph.engine.cost import Costs
+from graph.engine.documents import DocumentExtension, Documents
+from graph.engine.errors import contract_errors, no_operation
+from graph.engine.executor import ContractExecutor
+from graph.engine.limits import Limits
+from graph.engine.operation import current_operation
+from graph.engine.uploads import UPLOAD, UploadedFile
+from graph.errors import bad_input
+
+_REFUSED_KINDS = {
+    OperationType.QUERY: bad_input("Queries are not served here."),
+    OperationType.MUTATION: bad_input("Mutations are not served over GET; send a POST.", status=405),
+    OperationType.SUBSCRIPTION: bad_input("Subscriptions are served over WebSocket, by graphql-transport-ws."),
+}
+
+
+class ContractSchema(strawberry.Schema):
+    """A schema whose every error has a code and a status, and tells no more than it may."""
+
+    async def execute(self, *args: Any, **kwargs: Any) -> ExecutionResult:
+        """The result of a query or mutation; never raises for anything that a client sent."""
+        try:
+            result = await super().execute(*args, **kwargs)
+        except InvalidOperationTypeError as error:
+            result = PreExecutionError(None, [_REFUSED_KINDS[error.operation_type]])
+        except CannotGetOperationTypeError:
+            result = PreExecutionError(None, [no_operation()])
+        return _settled(result)
+
+    async def stream(self, *args: Any, **kwargs: Any) -> Any:
+        """The results of any operation, one after the other."""
+        return _settled_stream(await super().stream(*args, **kwargs))
+
+    def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
+        """Does nothing: strawberry would log messages here, which may hold patient data."""
+
+
+async def _settled_stream(results: Any) -> AsyncIterator[Any]:
+    async with aclosing(results):
+        async for result in results:
+            yield _settled(result)
+
+
+def _settled(result: ExecutionResult) -> ExecutionResult:
+    if result.errors:
+        result.errors = contract_errors(result.errors)
+        if operation := current_operation.get():
+            operation.end(result.errors)
+    return result
+
+
+def build_schema(
+    query: type,
+    mutation: type | None = None,
+    subscription: type | None = None,
+    *,
+    limits: Limits | None = None,
+    introspection: bool = True,
+    costs: Costs | None = None,
+    types: Iterable[type] = (),
+    scalars: Mapping[object, ScalarDefinition] | None = None,
+    name_converter: NameConverter | None = None,
+    extensions: Iterable[type[SchemaExtension]] = (),
+) -> ContractSchema:
+    """The schema of these root types.
+
+    `costs` says which fields ask the PACS (`graph.engine.cost`); `scalars` maps Python types to GraphQL scalars,
+    `UploadedFile` to `Upload` among them already.
+    """
+    documents = Documents(limits or Limits(), introspection=introspection, costs=costs or {})
+    return ContractSchema(
+        query,
+        mutation,
+        subscription,
+        types=types,
+        config=StrawberryConfig(
+            name_converter=name_converter or NameConverter(),
+            scalar_map={UploadedFile: UPLOAD, **(scalars or {})},
+        ),
+        extensions=[lambda: DocumentExtension(documents), *extensions],
+        execution_context_class=ContractExecutor,
+    )
