@@ -1,0 +1,106 @@
+"""The worklist's SQLite file: one writer, readers that never wait for it, and no call of SQLite in the event loop."""
+
+import asyncio
+import os
+import sqlite3
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from pacs.archive.worklist_store import SCHEMA
+
+T = TypeVar("T")
+Work = Callable[[sqlite3.Connection], T]
+
+_BUSY_SECONDS = 5
+_READERS = 2
+_VERSION = 1
+
+
+class WorklistUnusable(Exception):
+    """The file cannot be opened, or a newer version has written it; the message says which and what to do."""
+
+
+class WorklistDatabase:
+    """The connections to one file."""
+
+    def __init__(self, path: Path) -> None:
+        """Opens or makes the file, readable by its owner only. Raises `WorklistUnusable`."""
+        self._path = path
+        self._local = threading.local()
+        self._connections: list[sqlite3.Connection] = []
+        try:
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+            self._writing = self._connect()
+            self._migrate()
+        except (OSError, sqlite3.Error) as error:
+            self._disconnect()
+            raise WorklistUnusable(f"the worklist {path} cannot be opened: {error}") from error
+        except WorklistUnusable:
+            self._disconnect()
+            raise
+        self._writer = ThreadPoolExecutor(1, "worklist-writer")
+        self._readers = ThreadPoolExecutor(_READERS, "worklist-reader")
+
+    async def read(self, work: Work[T]) -> T:
+        """What `work` reads, in one consistent view."""
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, work)
+
+    async def write(self, work: Work[T]) -> T:
+        """What `work` returns, once what it wrote is on the disk. If it raises, nothing of it is kept.
+
+        Writes happen one after the other, in the order of their calls.
+        """
+        return await asyncio.get_running_loop().run_in_executor(self._writer, self._write, work)
+
+    async def close(self) -> None:
+        """Finishes what is being written and closes the file."""
+        await asyncio.to_thread(self._shut_down)
+
+    def _read(self, work: Work[T]) -> T:
+        connection = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = self._local.connection = self._connect()
+            connection.execute("PRAGMA query_only = ON")
+        connection.execute("BEGIN")
+        try:
+            return work(connection)
+        finally:
+            connection.execute("ROLLBACK")
+
+    def _write(self, work: Work[T]) -> T:
+        self._writing.execute("BEGIN IMMEDIATE")
+        try:
+            value = work(self._writing)
+            self._writing.execute("COMMIT")
+        except BaseException:
+            if self._writing.in_transaction:
+                self._writing.execute("ROLLBACK")
+            raise
+        return value
+
+    def _migrate(self) -> None:
+        self._writing.execute("PRAGMA journal_mode = WAL")
+        (version,) = self._writing.execute("PRAGMA user_version").fetchone()
+        if version > _VERSION:
+            raise WorklistUnusable(f"the worklist {self._path} was written by a newer version of this program")
+        if version == 0:
+            self._writing.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT;")
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self._path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+        self._connections.append(connection)
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        return connection
+
+    def _shut_down(self) -> None:
+        self._writer.shutdown()
+        self._readers.shutdown()
+        self._disconnect()
+
+    def _disconnect(self) -> None:
+        for connection in self._connections:
+            connection.close()

@@ -1,0 +1,84 @@
+"""A worklist served on a real socket, and what tests send to it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import uvicorn
+from starlette.applications import Starlette
+
+from pacs import workitem_ups
+from pacs.archive.ups_routes import routes
+from pacs.archive.worklist import Worklist
+from pacs.attributes import JSONDataset
+from pacs.workitem_check import checked
+from tests.pacs.workitem_examples import minimal
+
+JSON = {"Content-Type": "application/dicom+json"}
+
+
+@asynccontextmanager
+async def serving(path: Path) -> AsyncIterator[str]:
+    """The URL of the DICOMweb root."""
+    worklist = Worklist(path)
+    await worklist.open()
+    config = uvicorn.Config(Starlette(routes=routes(worklist)), port=0, log_level="error", ws="websockets-sansio")
+    config.load()
+    server = uvicorn.Server(config)
+    server.lifespan = config.lifespan_class(config)
+    await server.startup()
+    port = server.servers[0].sockets[0].getsockname()[1]
+    try:
+        yield f"http://127.0.0.1:{port}/dicom-web"
+    finally:
+        worklist.listeners.close()
+        await _stop(server)
+        await worklist.close()
+
+
+async def _stop(server: uvicorn.Server) -> None:
+    """What `server.shutdown()` does, without its tenth of a second a test."""
+    for listening in server.servers:
+        listening.close()
+    for connection in list(server.server_state.connections):
+        connection.shutdown()
+    while server.server_state.connections:  # noqa: ASYNC110 - uvicorn offers no event for it
+        await asyncio.sleep(0)
+    await server.lifespan.shutdown()
+
+
+def ups(**changes: Any) -> JSONDataset:
+    """The payload of a Create."""
+    return workitem_ups.write(checked(minimal(**changes)))
+
+
+def state(name: str, transaction_uid: str | None = None) -> JSONDataset:
+    """The payload of a Change State."""
+    body: JSONDataset = {"00741000": {"vr": "CS", "Value": [name]}}
+    return body | ({"00081195": {"vr": "UI", "Value": [transaction_uid]}} if transaction_uid else {})
+
+
+class Client(httpx.AsyncClient):
+    """A UPS-RS client."""
+
+    async def create(self, uid: str, payload: JSONDataset | None = None) -> httpx.Response:
+        return await self.post(f"/workitems?{uid}", json=payload or ups(), headers=JSON)
+
+    async def move(self, uid: str, to: str, transaction_uid: str | None = None) -> httpx.Response:
+        return await self.put(f"/workitems/{uid}/state", json=state(to, transaction_uid), headers=JSON)
+
+    async def workitem(self, uid: str) -> JSONDataset:
+        answer = await self.get(f"/workitems/{uid}")
+        (found,) = answer.raise_for_status().json()
+        return dict(found)
+
+    async def state_of(self, uid: str) -> str:
+        return str((await self.workitem(uid))["00741000"]["Value"][0])
+
+    async def found(self, query: str) -> list[str]:
+        answer = await self.get(f"/workitems?{query}")
+        assert answer.status_code in (200, 204), answer.text
+        return [item["00080018"]["Value"][0] for item in answer.json()] if answer.content else []
