@@ -27,7 +27,8 @@ class ExamFeed:
     """Follows the event log of `store` and wakes subscribers.
 
     Events that this process appends are announced at once; those of other processes are found by looking into the
-    store every `poll_seconds[0]`, or `poll_seconds[1]` while nobody listens. Through an outage of the store
+    store every `poll_seconds[0]`, or `poll_seconds[1]` while nobody listens, and sooner where the store gives hints
+    (`Store.changes`). Through an outage of the store
     subscriptions stay, and go on afterwards where they were.
     """
 
@@ -39,24 +40,23 @@ class ExamFeed:
         self._ring = EventRing(ring_size)
         self._appended = 0
         self._wake = asyncio.Event()
-        self._follower: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
         self._subscriptions: WeakSet[Subscription] = WeakSet()
         self._closed = False
 
     async def start(self) -> None:
         """Begins to follow the log from its end, or, during an outage, from where it ends afterwards."""
-        if self._follower is None:
+        if not self._tasks:
             with contextlib.suppress(StoreError):
                 await self._find_tail()
-            self._follower = asyncio.create_task(self._follow())
+            self._tasks = [asyncio.create_task(self._follow()), asyncio.create_task(self._heed_changes())]
 
     async def aclose(self) -> None:
         """Stops following and ends all subscriptions: their iterators are exhausted. The store stays open."""
         self._closed = True
-        if self._follower is not None:
-            self._follower.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._follower
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         for subscription in tuple(self._subscriptions):
             await subscription.aclose()
 
@@ -133,6 +133,10 @@ class ExamFeed:
             for subscription in tuple(self._subscriptions):
                 subscription.offer(events)
         return len(events) == _PAGE
+
+    async def _heed_changes(self) -> None:
+        async for _ in self._store.changes():
+            self._wake.set()
 
     async def _pause(self, *, failing: bool) -> None:
         seconds = self._busy_seconds if self._subscriptions or failing else self._idle_seconds

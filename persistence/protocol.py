@@ -1,6 +1,6 @@
 """The service's memory: one protocol for every store, a noun each."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -46,6 +46,10 @@ class ExamEvents(Protocol):
 
     async def forget_events(self, through: int) -> None:
         """Removes all events up to and with `through`; their numbers are never given again."""
+        ...
+
+    def changes(self) -> AsyncIterator[None]:
+        """Hints that another process may have appended; ends at once where the store cannot tell."""
         ...
 
 

@@ -13,12 +13,16 @@ async def open_store(url: str | None, data_dir: Path) -> Store:
     """The store that `url` names: `sqlite:///path` or `mongodb://…`; without one, `state.sqlite` in `data_dir`.
 
     Raises `ValueError` for a URL that names neither, `StoreInUse` when another server has the data directory,
-    `StoreUnusable` for a database that cannot be read.
+    `StoreUnusable` for a database that cannot be read, `StoreUnavailable` when no server answers.
     """
     if url is None:
         return await SqliteStore.open(data_dir / "state.sqlite")
     if (scheme := url.partition("://")[0].lower()) == "sqlite":
         return await SqliteStore.open(_sqlite_path(url))
+    if scheme in ("mongodb", "mongodb+srv"):
+        from persistence.mongo import MongoStore  # noqa: PLC0415  its drivers take a second to import
+
+        return await MongoStore.open(url)
     raise ValueError(f"{scheme!r} is not a kind of store: write sqlite:///path/to/file or mongodb://host/database")
 
 

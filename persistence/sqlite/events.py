@@ -6,7 +6,7 @@ has seen all below it.
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from persistence.errors import CursorExpired
@@ -107,6 +107,11 @@ class SqliteExamEvents(Table):
             connection.execute("DELETE FROM exam_events WHERE sequence <= ?", (through,))
 
         await self._database.write(forget)
+
+    async def changes(self) -> AsyncIterator[None]:
+        """Ends at once: SQLite does not tell."""
+        for _ in ():
+            yield
 
 
 def page_query(wanted: EventFilter, after: int, limit: int) -> tuple[str, list[Any]]:

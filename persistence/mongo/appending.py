@@ -1,0 +1,114 @@
+"""Writing the event log in MongoDB, from any number of processes at once.
+
+A number is taken by inserting under it: `_id` one above the newest, again on a duplicate key. So a number becomes
+visible only after all below it, and there are no gaps; a counter document would break both (measured).
+"""
+
+import asyncio
+import random
+import uuid
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from pymongo.errors import BulkWriteError
+
+from persistence.mongo.collections import ExamEventDocument
+from persistence.mongo.confirmation import confirmed, duplicates
+from persistence.records import ExamEvent, NewExamEvent, canonical_json
+
+_MAX_JITTER_SECONDS = 0.005
+
+
+@dataclass(frozen=True)
+class Append:
+    """An event on its way into the log."""
+
+    event: NewExamEvent
+    dedupe_seconds: float
+    digest: str
+    writer: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+    def repeats(self, document: ExamEventDocument) -> bool:
+        """Whether `document` holds the same body, received within the window."""
+        since = self.event.received_at - timedelta(seconds=self.dedupe_seconds)
+        return self.dedupe_seconds > 0 and document.digest == self.digest and document.received_at > since
+
+
+class Appender:
+    """Appends batches of events."""
+
+    def __init__(self, last_sequence: Callable[[], Awaitable[int]]) -> None:
+        self._last_sequence = last_sequence
+
+    async def append(self, batch: list[Append]) -> list[ExamEvent | Exception]:
+        """The stored event for each of `batch`: a new one, or the one that it repeats.
+
+        Repeats are looked for after the newest number is read, and the insert behind that number succeeds only if
+        nobody came in between: so of the same event posted to several replicas at once, one is stored.
+        """
+        stored: dict[str, ExamEvent] = {}  # by writer
+        while waiting := [append for append in batch if append.writer not in stored]:
+            last = await self._last_sequence()
+            stored |= await _find_repeated(waiting)
+            new = _without_twins([append for append in waiting if append.writer not in stored])
+            stored |= await _insert(last, new)
+        return [stored[append.writer] for append in batch]
+
+
+async def _find_repeated(batch: Sequence[Append]) -> dict[str, ExamEvent]:
+    once = [append for append in batch if append.dedupe_seconds > 0]
+    if not once:
+        return {}
+    since = min(append.event.received_at - timedelta(seconds=append.dedupe_seconds) for append in once)
+    query = {"digest": {"$in": [append.digest for append in once]}, "received_at": {"$gt": since}}
+    with confirmed():
+        documents = await ExamEventDocument.find(query).sort("_id").to_list()
+    return {
+        append.writer: document.event()
+        for append in once
+        for document in reversed(documents)
+        if append.repeats(document)
+    }
+
+
+def _without_twins(batch: Sequence[Append]) -> list[Append]:
+    """`batch` without those that may repeat an earlier one of it: they take another turn, and find it stored."""
+    first = {append.digest: append.writer for append in reversed(batch)}
+    return [append for append in batch if append.dedupe_seconds <= 0 or first[append.digest] == append.writer]
+
+
+async def _insert(last: int, batch: Sequence[Append]) -> dict[str, ExamEvent]:
+    """What went in behind `last`: all of `batch`, or those before the first whose number was taken."""
+    if not batch:
+        return {}
+    documents = [_document(number, append) for number, append in enumerate(batch, last + 1)]
+    inserted = len(documents)
+    with confirmed():
+        try:
+            await ExamEventDocument.insert_many(documents)
+        except BulkWriteError as error:
+            inserted = min(duplicates(error))
+            there = await ExamEventDocument.get(documents[inserted].id)
+            if there and there.writer == documents[inserted].writer:
+                inserted += 1  # our own: the driver had repeated the insert after a lost answer
+            else:
+                await asyncio.sleep(random.uniform(0, _MAX_JITTER_SECONDS))  # noqa: S311  not a secret
+    return {
+        append.writer: ExamEvent(sequence=number, **dict(append.event))
+        for number, append in enumerate(batch[:inserted], last + 1)
+    }
+
+
+def _document(sequence: int, append: Append) -> ExamEventDocument:
+    event = append.event
+    return ExamEventDocument(
+        id=sequence,
+        received_at=event.received_at,
+        study_instance_uid=event.study_instance_uid,
+        patient_id=event.patient_id,
+        modalities=event.modalities,
+        body=canonical_json(event.body),
+        digest=append.digest,
+        writer=append.writer,
+    )

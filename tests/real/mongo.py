@@ -1,0 +1,60 @@
+"""A server that speaks MongoDB's protocol: the one that `MONGODB_URL` names, or one that a script starts.
+
+`MONGO_SCRIPT` is a program with the commands `start NAME`, `gateway NAME`, `kill NAME engine|gateway`, `restart NAME`
+and `stop NAME`; `start` and `gateway` print a URL.
+"""
+
+import os
+import subprocess
+import uuid
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from tests.real.required import need
+
+_ROOT = Path(__file__).parents[2]
+_SCRIPT = Path(os.environ.get("MONGO_SCRIPT", _ROOT.parent / "shared" / "mongodb" / "mongo"))
+_HOW = "needs a MongoDB-compatible server: set MONGODB_URL, or MONGO_SCRIPT to a program that starts one"
+_SECONDS = 600
+
+
+@dataclass
+class MongoServer:
+    """A server of the tests' own, which they may kill."""
+
+    name: str = field(default_factory=lambda: f"test-{uuid.uuid4().hex[:8]}")
+    url: str = ""
+
+    def start(self) -> None:
+        """Starts it, empty; skips the test where there is no script."""
+        need(os.access(_SCRIPT, os.X_OK), _HOW)
+        self.url = self._run("start")
+
+    def gateway(self) -> str:
+        """The URL of one more gateway to the same data."""
+        return self._run("gateway")
+
+    def kill(self, part: str) -> None:
+        """Kill -9 of the `engine` or of the `gateway`s."""
+        self._run("kill", part)
+
+    def restart(self) -> None:
+        """Brings back what is dead, with the same data and URLs."""
+        self._run("restart")
+
+    def stop(self) -> None:
+        """Stops it and removes its data."""
+        self._run("stop")
+
+    def _run(self, command: str, *arguments: str) -> str:
+        done = subprocess.run(
+            [_SCRIPT, command, self.name, *arguments], stdout=subprocess.PIPE, text=True, check=True, timeout=_SECONDS
+        )
+        return (done.stdout.split() or [""])[-1]
+
+
+def fresh_database(url: str) -> str:
+    """`url` with a database that no other test uses."""
+    parts = urlsplit(url)
+    return parts._replace(path=f"/dicom_graph_test_{uuid.uuid4().hex[:12]}").geturl()
