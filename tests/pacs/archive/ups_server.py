@@ -21,22 +21,31 @@ JSON = {"Content-Type": "application/dicom+json"}
 
 
 @asynccontextmanager
-async def serving(path: Path) -> AsyncIterator[str]:
-    """The URL of the DICOMweb root."""
-    worklist = Worklist(path)
-    await worklist.open()
-    config = uvicorn.Config(Starlette(routes=routes(worklist)), port=0, log_level="error", ws="websockets-sansio")
+async def running(app: Starlette) -> AsyncIterator[str]:
+    """The URL of an application on a real socket."""
+    config = uvicorn.Config(app, port=0, log_level="error", ws="websockets-sansio")
     config.load()
     server = uvicorn.Server(config)
     server.lifespan = config.lifespan_class(config)
     await server.startup()
     port = server.servers[0].sockets[0].getsockname()[1]
     try:
-        yield f"http://127.0.0.1:{port}/dicom-web"
+        yield f"http://127.0.0.1:{port}"
     finally:
-        worklist.listeners.close()
         await _stop(server)
-        await worklist.close()
+
+
+@asynccontextmanager
+async def serving(path: Path) -> AsyncIterator[str]:
+    """The URL of the DICOMweb root of a worklist in a file."""
+    worklist = Worklist(path)
+    await worklist.open()
+    async with running(Starlette(routes=routes(worklist))) as url:
+        try:
+            yield f"{url}/dicom-web"
+        finally:
+            worklist.listeners.close()
+    await worklist.close()
 
 
 async def _stop(server: uvicorn.Server) -> None:
