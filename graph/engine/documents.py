@@ -4,16 +4,21 @@ A document is kept only when it is valid and its text is short, so that stranger
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Any
 
 from cachetools import LRUCache
 from graphql import (
+    DirectiveNode,
     GraphQLError,
     GraphQLSchema,
     OperationDefinitionNode,
+    VariableNode,
+    Visitor,
     get_operation_ast,
     specified_rules,
     validate,
+    visit,
 )
 from graphql.language import DocumentNode
 from graphql.validation import ASTValidationRule
@@ -25,6 +30,7 @@ from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from graph.engine.cost import CostPlan, Costs, plan_costs
 from graph.engine.errors import no_operation
+from graph.engine.execution import Plans, current_plans
 from graph.engine.limits import Limits, limits_rule
 from graph.engine.operation import current_operation
 
@@ -38,7 +44,9 @@ class Document:
     """One valid document."""
 
     syntax: DocumentNode
-    costs: Mapping[OperationDefinitionNode, CostPlan] = field(default_factory=dict)
+    costs: Mapping[str | None, CostPlan]
+    """By the operation's name."""
+    plans: Plans
 
 
 class Documents:
@@ -67,10 +75,33 @@ class Documents:
             return errors
         plan = plan_costs(schema, syntax, self._costs)
         operations = [node for node in syntax.definitions if isinstance(node, OperationDefinitionNode)]
-        document = Document(syntax, {operation: plan(operation) for operation in operations})
+        costs = {_name(operation): plan(operation) for operation in operations}
+        document = Document(syntax, costs, Plans(_conditions(syntax)))
         if len(text) <= _LONGEST_KEPT:
             self._kept[text] = document
         return document
+
+
+def _name(operation: OperationDefinitionNode) -> str | None:
+    return operation.name.value if operation.name else None
+
+
+def _conditions(syntax: DocumentNode) -> tuple[str, ...]:
+    """The variables that decide what is selected."""
+    conditions = _Conditions()
+    visit(syntax, conditions)
+    return tuple(sorted(conditions.variables))
+
+
+class _Conditions(Visitor):
+    def __init__(self) -> None:
+        super().__init__()
+        self.variables: set[str] = set()
+
+    def enter_directive(self, node: DirectiveNode, *_: Any) -> None:
+        for argument in node.arguments or ():
+            if isinstance(argument.value, VariableNode):
+                self.variables.add(argument.value.name.value)
 
 
 class DocumentExtension(SchemaExtension):
@@ -84,6 +115,7 @@ class DocumentExtension(SchemaExtension):
         text = self.execution_context.query or ""
         self._document = self._documents.kept(text)
         if self._document is not None:
+            self._document.plans.used_before = True
             self.execution_context.graphql_document = self._document.syntax
         else:
             self.execution_context.parse_options["max_tokens"] = self._documents.limits.max_tokens
@@ -100,18 +132,18 @@ class DocumentExtension(SchemaExtension):
                 yield
                 return
             self._document = checked
+        current_plans.set(self._document.plans)
         context.pre_execution_errors = self._objections(self._document)
         yield
 
     def _objections(self, document: Document) -> list[GraphQLError]:
-        asked_for = (
-            self.execution_context._provided_operation_name
-        )  # without one strawberry takes the first, of any number
+        # strawberry's own `operation_name` is the first operation's where the request names none of several
+        asked_for = self.execution_context._provided_operation_name
         operation = get_operation_ast(document.syntax, asked_for)
         if operation is None:
             return [no_operation()]
         try:
-            document.costs[operation].check(self.execution_context.variables or {}, self._documents.limits)
+            document.costs[_name(operation)].check(self.execution_context.variables or {}, self._documents.limits)
         except GraphQLError as error:
             return [error]
         return []

@@ -18,7 +18,7 @@ from strawberry.types.scalar import ScalarDefinition
 from graph.engine.cost import Costs
 from graph.engine.documents import DocumentExtension, Documents
 from graph.engine.errors import contract_errors, no_operation
-from graph.engine.executor import ContractExecutor
+from graph.engine.execution import CompiledExecutor, ContractExecutor
 from graph.engine.limits import Limits
 from graph.engine.operation import current_operation
 from graph.engine.uploads import UPLOAD, UploadedFile
@@ -73,6 +73,7 @@ def build_schema(
     *,
     limits: Limits | None = None,
     introspection: bool = True,
+    compiled_selections: bool = True,
     costs: Costs | None = None,
     types: Iterable[type] = (),
     scalars: Mapping[object, ScalarDefinition] | None = None,
@@ -82,7 +83,7 @@ def build_schema(
     """The schema of these root types.
 
     `costs` says which fields ask the PACS (`graph.engine.cost`); `scalars` maps Python types to GraphQL scalars,
-    `UploadedFile` to `Upload` among them already.
+    `UploadedFile` to `Upload` among them already. Without `compiled_selections` every field goes through graphql-core.
     """
     documents = Documents(limits or Limits(), introspection=introspection, costs=costs or {})
     return ContractSchema(
@@ -95,5 +96,5 @@ def build_schema(
             scalar_map={UploadedFile: UPLOAD, **(scalars or {})},
         ),
         extensions=[lambda: DocumentExtension(documents), *extensions],
-        execution_context_class=ContractExecutor,
+        execution_context_class=CompiledExecutor if compiled_selections else ContractExecutor,
     )
