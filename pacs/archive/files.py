@@ -1,0 +1,109 @@
+"""Part 10 files on disk: `files/<two hex digits>/<StudyInstanceUID>/<SOPInstanceUID>.dcm`.
+
+A file arrives in `incoming/`, is synced, and is renamed to its place, so that a name never stands for half a file. What
+happens between the rename and the index's commit is written down in `intents/` first: at the next start, files that
+the index does not know are removed, and what was only incoming with them.
+"""
+
+import hashlib
+import os
+import secrets
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+_SYNC_THREADS = 4
+
+Known = Callable[[str], bool]
+"""Whether the index has the file of this relative path."""
+
+
+class FileStore:
+    """The files of an archive in `folder`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.incoming = folder / "incoming"
+        self._intents = folder / "intents"
+        self._syncers = ThreadPoolExecutor(_SYNC_THREADS, thread_name_prefix="archive-sync")
+
+    def open(self, known: Known) -> None:
+        """Makes the folders and clears up after a crash; `OSError` when the folder cannot be written."""
+        for folder in (self.incoming, self._intents, self.folder / "files"):
+            folder.mkdir(parents=True, exist_ok=True)
+        for intent in self._intents.iterdir():
+            self.settle(intent, known)
+        for leftover in self.incoming.iterdir():
+            leftover.unlink()
+
+    def close(self) -> None:
+        """Stops the syncing threads."""
+        self._syncers.shutdown()
+
+    def new_incoming(self) -> Path:
+        """A path for a file that arrives."""
+        return self.incoming / secrets.token_hex(16)
+
+    def path(self, study_instance_uid: str, sop_instance_uid: str) -> Path:
+        """Where an instance lies."""
+        return self.folder / relative_path(study_instance_uid, sop_instance_uid)
+
+    def intend(self, paths: Iterable[str]) -> Path:
+        """Writes down which files are about to come or go, on disk before it returns; undone by `settle`."""
+        intent = self._intents / secrets.token_hex(16)
+        with intent.open("w", encoding="ascii") as file:
+            file.writelines(f"{path}\n" for path in paths)
+            file.flush()
+            os.fsync(file.fileno())
+        sync_folder(self._intents)
+        return intent
+
+    def settle(self, intent: Path, known: Known) -> None:
+        """Removes the files of an intent that the index does not know, then the intent."""
+        for path in intent.read_text(encoding="ascii").split():
+            if not known(path):
+                (self.folder / path).unlink(missing_ok=True)
+        intent.unlink(missing_ok=True)
+
+    def place(self, moves: Sequence[tuple[Path, str]]) -> None:
+        """Renames incoming files, synced before, to their relative paths; on disk when it returns."""
+        folders: set[Path] = set()
+        for source, relative in moves:
+            target = self.folder / relative
+            if target.parent not in folders:
+                folders |= self._made(target.parent)
+            source.rename(target)
+        list(self._syncers.map(sync_folder, folders))
+
+    def remove(self, paths: Iterable[str]) -> None:
+        """Removes files, and the folders that are empty then."""
+        folders = set()
+        for path in paths:
+            target = self.folder / path
+            target.unlink(missing_ok=True)
+            folders.add(target.parent)
+        for folder in folders:
+            if folder.is_dir() and not any(folder.iterdir()):
+                folder.rmdir()
+
+    def _made(self, folder: Path) -> set[Path]:
+        """Makes a study's folder; the folders whose entries changed."""
+        if folder.is_dir():
+            return {folder}
+        folder.mkdir(parents=True, exist_ok=True)
+        return {folder, folder.parent, folder.parent.parent}
+
+
+def relative_path(study_instance_uid: str, sop_instance_uid: str) -> str:
+    """Where an instance lies, relative to the data folder; UIDs hold nothing but digits and dots."""
+    shard = hashlib.sha256(study_instance_uid.encode("ascii")).hexdigest()[:2]
+    return f"files/{shard}/{study_instance_uid}/{sop_instance_uid}.dcm"
+
+
+def sync_folder(folder: Path) -> None:
+    """Makes the entries of a folder durable."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

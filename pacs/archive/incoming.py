@@ -1,0 +1,57 @@
+"""A part on its way to disk."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import BinaryIO
+
+from pacs.archive.received import Digest, Received, receive
+
+_BLOCK_BYTES = 1024 * 1024
+
+
+class Incoming:
+    """One file that arrives at `path`: at most two blocks of it are in memory, the disk is waited for in threads."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._digest = Digest()
+        self._file: BinaryIO | None = None
+        self._block = bytearray()
+
+    async def fill(self, body: AsyncIterator[bytes]) -> None:
+        """Takes the whole body; while one block is written, the next is received. `OSError`."""
+        writing: asyncio.Task[None] | None = None
+        try:
+            async for chunk in body:
+                self._block += chunk
+                if len(self._block) >= _BLOCK_BYTES:
+                    if writing:
+                        await writing
+                    block, self._block = self._block, bytearray()
+                    writing = asyncio.create_task(asyncio.to_thread(self._write, block))
+        finally:
+            if writing:
+                await asyncio.gather(writing, return_exceptions=True)
+        if writing:
+            writing.result()
+
+    def finish(self) -> Received:
+        """Writes the rest, checks the file and makes it durable; runs in a thread. `BadDicom`, `OSError`."""
+        self._write(self._block)
+        self._block = bytearray()
+        self.discard()
+        return receive(self.path, self._digest.finish())
+
+    def discard(self) -> None:
+        """Closes the file."""
+        if self._file:
+            self._file.close()
+
+    def _write(self, block: bytes | bytearray) -> None:
+        if self._file is None:
+            self._file = self.path.open("xb", buffering=0)
+        view = memoryview(block)
+        while view:
+            view = view[self._file.write(view) :]
+        self._digest.update(block)

@@ -1,0 +1,196 @@
+"""A search as SQL: what the index knows is asked of the index, the rest of the datasets that it finds.
+
+The newest study comes first, then series by number, then instances by number; the order is total, so that pages of
+`limit` and `offset` neither overlap nor leave anything out.
+"""
+
+import sqlite3
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+
+import orjson
+
+from pacs.archive import packing
+from pacs.archive.http import Search
+from pacs.archive.levels import COLUMNS, COUNTED_TAGS, NAME_TAGS, REQUEST_PATHS, TABLES, Level, level_of
+from pacs.archive.matching import PAIRS, Condition, Filter, Key, Matcher, matcher, moments, predicate
+from pacs.attributes import JSONDataset, tag
+from pacs.errors import BadQuery
+
+_MODALITIES = (tag("ModalitiesInStudy"),)
+_UNSUPPORTED = COUNTED_TAGS[Level.STUDY] | COUNTED_TAGS[Level.SERIES]
+
+_FROM = {
+    Level.STUDY: "studies",
+    Level.SERIES: "studies JOIN series ON series.study = studies.id",
+    Level.INSTANCE: "studies JOIN series ON series.study = studies.id JOIN instances ON instances.series = series.id",
+}
+_ORDER = {
+    Level.STUDY: "studies.study_date DESC, studies.study_time DESC, studies.id DESC",
+    Level.SERIES: "series.series_number, series.id",
+    Level.INSTANCE: "instances.instance_number, instances.id",
+}
+_FIELDS = {
+    Level.STUDY: """studies.id AS study, studies.attributes AS study_attributes, studies.study_instance_uid,
+        studies.number_of_series, studies.number_of_instances AS study_instances""",
+    Level.SERIES: """series.attributes AS series_attributes, series.series_instance_uid,
+        series.number_of_instances AS series_instances""",
+    Level.INSTANCE: "instances.attributes AS instance_attributes, instances.sop_instance_uid",
+}
+_WHOLE = ", series.dictionary, (SELECT json FROM metadata WHERE metadata.instance = instances.id) AS metadata"
+_SERIES_OF_STUDY = "SELECT 1 FROM series AS inner_series WHERE inner_series.study = studies.id"
+_STUDIES_OF_NAME = "SELECT names.study FROM names WHERE names.attribute = ?"
+_SERIES_OF_REQUEST = "SELECT requests.series FROM requests"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One row: the attributes of each level down to the one searched, and the numbers that the index keeps."""
+
+    attributes: Mapping[Level, JSONDataset]
+    row: sqlite3.Row
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """The SQL of a search with its parameters, and the test that is left for the datasets."""
+
+    sql: str
+    parameters: tuple[str | int, ...]
+    rest: Filter
+
+
+def statement(level: Level, search: Search, *, whole: bool = False) -> Statement:
+    """The statement for a search at `level`; `whole` when instances are wanted with all their attributes.
+
+    `BadQuery` for keys that belong below the level.
+    """
+    conditions, rest = _conditions(level, search.keys)
+    where = f" WHERE {' AND '.join(condition.sql for condition in conditions)}" if conditions else ""
+    levels = [found for found in Level if found <= level]
+    fields = ", ".join(_FIELDS[found] for found in levels)
+    if level is Level.INSTANCE and (whole or rest.narrows):
+        fields += _WHOLE
+    order = ", ".join(_ORDER[found] for found in levels)
+    parameters: tuple[str | int, ...] = tuple(value for condition in conditions for value in condition.parameters)
+    sql = f"SELECT {fields} FROM {_FROM[level]}{where} ORDER BY {order}"  # noqa: S608 - made of constants only
+    if not rest.narrows:
+        sql += " LIMIT ? OFFSET ?"
+        parameters += (-1 if search.limit is None else search.limit, search.offset)
+    return Statement(sql, parameters, rest)
+
+
+def run(connection: sqlite3.Connection, level: Level, search: Search, *, whole: bool = False) -> list[Found]:
+    """What a search finds, in order; see `statement`."""
+    asked = statement(level, search, whole=whole)
+    cursor = connection.cursor()
+    cursor.row_factory = sqlite3.Row
+    read = _Reader(level)
+    rows = (read.found(row) for row in cursor.execute(asked.sql, asked.parameters))
+    if not asked.rest.narrows:
+        return list(rows)
+    fitting = (found for found in rows if asked.rest.accepts(_merged(found)))
+    end = None if search.limit is None else search.offset + search.limit
+    return list(islice(fitting, search.offset, end))
+
+
+def modalities(connection: sqlite3.Connection, studies: list[int]) -> dict[int, list[str]]:
+    """The modalities of some studies, by study."""
+    marks = ", ".join("?" * len(studies))
+    rows = connection.execute(
+        f"SELECT DISTINCT study, modality FROM series WHERE study IN ({marks}) AND modality <> ''",  # noqa: S608
+        studies,
+    )
+    found: dict[int, list[str]] = {study: [] for study in studies}
+    for study, modality in rows:
+        found[study].append(modality)
+    return {study: sorted(names) for study, names in found.items()}
+
+
+def _conditions(level: Level, keys: tuple[Key, ...]) -> tuple[list[Condition], Filter]:
+    """Conditions for the index, and a filter of the keys that have none."""
+    conditions: list[Condition] = []
+    columns: dict[str, Matcher] = {}
+    rest: list[Key] = []
+    for key in keys:
+        _check_level(level, key)
+        wanted = matcher(key)
+        if wanted is None:
+            continue
+        if key.path in COLUMNS:
+            columns[key.path[0]] = wanted
+        elif condition := _special(key, wanted):
+            conditions.append(condition)
+        else:
+            rest.append(key)
+    return [*_column_conditions(columns), *conditions], predicate(rest)
+
+
+def _column_conditions(wanted: dict[str, Matcher]) -> Iterator[Condition]:
+    left = dict(wanted)
+    for date, time in PAIRS.items():
+        if both := moments(left.get(date), left.get(time)):
+            del left[date], left[time]
+            yield both.condition(COLUMNS[date,].sql, COLUMNS[time,].sql)
+    for attribute, matching in left.items():
+        yield matching.condition(COLUMNS[attribute,].sql)
+
+
+def _special(key: Key, wanted: Matcher) -> Condition | None:
+    """Conditions on tables beside the three levels."""
+    if key.path == _MODALITIES:
+        inner = wanted.condition("inner_series.modality")
+        sql = f"EXISTS ({_SERIES_OF_STUDY} AND {inner.sql})"
+    elif key.path[0] in NAME_TAGS and len(key.path) == 1:
+        inner = wanted.condition("names.form")
+        inner = Condition(inner.sql, (key.path[0], *inner.parameters))
+        sql = f"studies.id IN ({_STUDIES_OF_NAME} AND {inner.sql})"
+    elif key.path in REQUEST_PATHS:
+        inner = wanted.condition(f"requests.{REQUEST_PATHS[key.path]}")
+        sql = f"series.id IN ({_SERIES_OF_REQUEST} WHERE {inner.sql})"
+    else:
+        return None
+    return Condition(sql, inner.parameters)
+
+
+def _check_level(level: Level, key: Key) -> None:
+    attribute = key.path[0]
+    if level_of(attribute) > level:
+        names = f"{TABLES[level_of(attribute)]}, not of {TABLES[level]}"
+        raise BadQuery(f"{'.'.join(key.path)} is an attribute of {names}: search there")
+    if attribute in _UNSUPPORTED and key.path != _MODALITIES:
+        raise BadQuery(f"{'.'.join(key.path)} is counted by the archive and cannot be searched for")
+
+
+class _Reader:
+    """Reads rows; what neighbours share is decoded once."""
+
+    def __init__(self, level: Level) -> None:
+        self._names = [f"{name}_attributes" for name in ("study", "series")[: level + 1]]
+        self._level = level
+        self._decoded: dict[str, tuple[bytes, JSONDataset]] = {}
+
+    def found(self, row: sqlite3.Row) -> Found:
+        """One match."""
+        attributes = {Level(number): self._shared(name, row[name]) for number, name in enumerate(self._names)}
+        if self._level is Level.INSTANCE:
+            encoded = row["instance_attributes"]
+            if "metadata" in row.keys():  # noqa: SIM118 - a Row iterates over its values
+                encoded = packing.unpack(row["metadata"], row["dictionary"])
+            attributes[Level.INSTANCE] = orjson.loads(encoded)
+        return Found(attributes, row)
+
+    def _shared(self, name: str, encoded: bytes) -> JSONDataset:
+        last = self._decoded.get(name)
+        if last is None or last[0] != encoded:
+            last = self._decoded[name] = (encoded, orjson.loads(encoded))
+        return last[1]
+
+
+def _merged(found: Found) -> JSONDataset:
+    """All attributes, the instance's own where levels disagree."""
+    merged: JSONDataset = {}
+    for level in sorted(found.attributes):
+        merged.update(found.attributes[level])
+    return merged

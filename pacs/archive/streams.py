@@ -1,0 +1,32 @@
+"""Files as asynchronous streams: read in threads, in pieces."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
+from pathlib import Path
+
+CHUNK_BYTES = 512 * 1024
+
+
+def file_pieces(path: Path) -> Iterator[bytes]:
+    """The bytes of a file."""
+    with path.open("rb", buffering=0) as file:
+        while piece := file.read(CHUNK_BYTES):
+            yield piece
+
+
+async def threaded(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
+    """Runs a generator that blocks in threads, a piece at a time; closes it when the stream is given up."""
+    with closing(_Closable(pieces)):
+        while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
+            yield piece
+
+
+class _Closable:
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+
+    def close(self) -> None:
+        close = getattr(self._pieces, "close", None)
+        if close is not None:
+            close()

@@ -1,0 +1,20 @@
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from pacs.archive.options import ArchiveOptions
+from tests.pacs.archive.serving import Archive, running
+
+
+@pytest.fixture
+async def archive(tmp_path: Path) -> AsyncIterator[Archive]:
+    """An empty archive, served on a free port."""
+    async with running(ArchiveOptions(data_dir=tmp_path / "data")) as found:
+        yield found
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path) -> Path:
+    """The data folder of `archive`."""
+    return tmp_path / "data"
