@@ -14,12 +14,15 @@ from pacs.rendering.request import Picture, Rendering
 # Of the memory that a picture may take, the part that may hold a whole inflated file.
 _INFLATED_PART = 4
 
+# Small: finding a frame among thousands reads a few bytes of each.
+_BUFFER_BYTES = 1024
+
 register()
 
 
 def render(path: Path, rendering: Rendering, memory_bytes: int) -> Picture:
     """The picture of the file. Raises NoPicture; OSError where the file cannot be read."""
-    with path.open("rb") as stored:
+    with path.open("rb", _BUFFER_BYTES) as stored:
         file = inflated(stored, memory_bytes // _INFLATED_PART)
         image = read_image(file, rendering.frame)
         pixels, photometric = read_frame(file, image, memory_bytes)

@@ -78,6 +78,8 @@ def _answer(request: dict[str, Any], memory_bytes: int) -> bytes:
         os._exit(OUT_OF_MEMORY)
     except OSError as error:
         return packed({"errno": error.errno})
+    except Exception:  # whatever else hostile bytes bring about is no reason to die
+        return packed({"reason": "damaged"})
     return packed({"width": picture.width, "height": picture.height}, picture.body)
 
 

@@ -74,7 +74,7 @@ def windows_for(found: Dataset) -> Windows:
 def by_dcmtk(path: Path, found: Dataset, window: tuple[str, ...], target: Path) -> NDArray[np.int16] | None:
     syntax = getattr(found, "file_meta", Dataset()).get("TransferSyntaxUID")
     program = "dcml2pnm" if syntax in JPEGLSTransferSyntaxes else "dcmj2pnm"
-    command = [program, "--quiet", "--write-png", "--no-overlays", "--frame", "1", *window, path, target]
+    command = [program, "--quiet", "--write-png", "--no-overlays", "--frame", "1", *window, str(path), str(target)]
     if subprocess.run(command, check=False, capture_output=True).returncode or not target.exists():
         return None
     return np.asarray(pillow.open(target).convert("RGB"), np.int16)
