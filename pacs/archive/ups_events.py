@@ -60,14 +60,6 @@ def cancel_requested(uid: str, requester: str, request: JSONDataset) -> Report:
     return _report(uid, EventType.CANCEL_REQUESTED, {tag("RequestingAE"): element("AE", [requester])} | asked)
 
 
-def restarted() -> Report:
-    """The server is up again, and has kept workitems and subscriptions."""
-    attributes = {"SCPStatus": "RESTARTED", "SubscriptionListStatus": "WARM START"}
-    attributes |= {"UnifiedProcedureStepListStatus": "WARM START"}
-    body = {tag(keyword): element("CS", [value]) for keyword, value in attributes.items()}
-    return _report("1.2.840.10008.5.1.4.34.5", EventType.SCP_STATUS_CHANGE, body)
-
-
 def created(uid: str, dataset: JSONDataset) -> Iterator[Report]:
     """What global subscribers hear of a new workitem."""
     yield state_report(uid, dataset)

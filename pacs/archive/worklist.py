@@ -5,8 +5,8 @@ A change is on the disk before it is answered or reported. Reports go to those w
 
 import datetime as dt
 import sqlite3
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,10 +14,10 @@ import structlog
 
 from pacs.archive import ups_datasets, ups_events, worklist_search, worklist_store, worklist_subscriptions
 from pacs.archive.http import Search, parse_search
-from pacs.archive.matching import predicate
-from pacs.archive.ups_events import Report, Subscribers
+from pacs.archive.ups_events import Subscribers
 from pacs.archive.ups_states import MESSAGES, TO_STATE, Outcome, Request, Status, decide
 from pacs.archive.worklist_database import WorklistDatabase
+from pacs.archive.worklist_news import News, announce, tell
 from pacs.archive.worklist_search import Page
 from pacs.archive.worklist_store import Stored
 from pacs.attributes import JSONDataset
@@ -38,14 +38,6 @@ class UpsRefused(Exception):
         super().__init__(MESSAGES[status])
         self.request = request
         self.status = status
-
-
-@dataclass(frozen=True, slots=True)
-class _News:
-    """A report, and who it goes to."""
-
-    ae_titles: list[str]
-    report: Report
 
 
 def _local_now() -> dt.datetime:
@@ -76,10 +68,10 @@ class Worklist:
         """Adds a workitem; whether it had to be completed. Raises `BadAttribute` and `UpsRefused`."""
         dataset, modified = ups_datasets.created(payload, uid, self._now())
 
-        def work(connection: sqlite3.Connection) -> tuple[bool, list[_News]]:
+        def work(connection: sqlite3.Connection) -> tuple[bool, list[News]]:
             if not worklist_store.insert(connection, uid, dataset):
                 raise UpsRefused(Request.CREATE, Status.DUPLICATE)
-            return modified, _announce(connection, uid, dataset)
+            return modified, announce(connection, uid, dataset)
 
         return await self._change(work)
 
@@ -94,19 +86,19 @@ class Worklist:
     async def update(self, uid: str, changes: JSONDataset, transaction_uid: str | None) -> None:
         """Puts `changes` into the workitem. Raises `BadAttribute` and `UpsRefused`."""
 
-        def work(connection: sqlite3.Connection) -> tuple[None, list[_News]]:
+        def work(connection: sqlite3.Connection) -> tuple[None, list[News]]:
             before = _fetch(connection, uid)
             _decide(Request.UPDATE, before, transaction_uid)
             after = ups_datasets.updated(before.dataset, changes, self._now())
             worklist_store.save(connection, replace(before, dataset=after))
-            return None, _tell(connection, uid, ups_events.updated(uid, before.dataset, after))
+            return None, tell(connection, uid, ups_events.updated(uid, before.dataset, after))
 
         await self._change(work)
 
     async def change_state(self, uid: str, state: WorkitemState, transaction_uid: str | None) -> Status:
         """Moves the workitem; success, or the warning that it is there already. Raises `UpsRefused`."""
 
-        def work(connection: sqlite3.Connection) -> tuple[Status, list[_News]]:
+        def work(connection: sqlite3.Connection) -> tuple[Status, list[News]]:
             before = _fetch(connection, uid)
             outcome = _decide(TO_STATE[state], before, transaction_uid)
             if state is WorkitemState.COMPLETED and outcome.states and not ups_datasets.is_complete(before.dataset):
@@ -118,12 +110,12 @@ class Worklist:
     async def request_cancel(self, uid: str, requester: str, asked: JSONDataset) -> Status:
         """Cancels a workitem that nobody has begun; whoever has begun one is told. Raises `UpsRefused`."""
 
-        def work(connection: sqlite3.Connection) -> tuple[Status, list[_News]]:
+        def work(connection: sqlite3.Connection) -> tuple[Status, list[News]]:
             before = _fetch(connection, uid)
             outcome = _decide(Request.CANCEL_REQUEST, before, None)
             news = []
             if not outcome.status.is_warning:
-                news = _tell(connection, uid, [ups_events.cancel_requested(uid, requester, asked)])
+                news = tell(connection, uid, [ups_events.cancel_requested(uid, requester, asked)])
             if outcome.states:
                 before = replace(before, dataset=ups_datasets.with_reason(before.dataset, asked))
             return outcome.status, news + self._move(connection, before, outcome)
@@ -137,7 +129,7 @@ class Worklist:
         """
         keys = parse_search(matching).keys
 
-        def work(connection: sqlite3.Connection) -> tuple[None, list[_News]]:
+        def work(connection: sqlite3.Connection) -> tuple[None, list[News]]:
             if uid in (GLOBAL, FILTERED_GLOBAL):
                 found = worklist_subscriptions.subscribe_globally(
                     connection,
@@ -151,14 +143,14 @@ class Worklist:
             else:
                 told = [_fetch(connection, uid)]
                 worklist_subscriptions.subscribe(connection, uid, ae_title, deletion_lock=deletion_lock)
-            return None, [_News([ae_title], ups_events.state_report(one.uid, one.dataset)) for one in told]
+            return None, [News([ae_title], ups_events.state_report(one.uid, one.dataset)) for one in told]
 
         await self._change(work)
 
     async def unsubscribe(self, uid: str, ae_title: str) -> None:
         """Ends one subscription; globally, all of them. Raises `UpsRefused` for an unknown workitem."""
 
-        def work(connection: sqlite3.Connection) -> tuple[None, list[_News]]:
+        def work(connection: sqlite3.Connection) -> tuple[None, list[News]]:
             if uid in (GLOBAL, FILTERED_GLOBAL):
                 worklist_subscriptions.unsubscribe_globally(connection, ae_title)
             else:
@@ -178,18 +170,18 @@ class Worklist:
             raise RuntimeError("the worklist is not open")
         return self._open
 
-    async def _change(self, work: Callable[[sqlite3.Connection], tuple[T, list[_News]]]) -> T:
+    async def _change(self, work: Callable[[sqlite3.Connection], tuple[T, list[News]]]) -> T:
         value, news = await self._database.write(work)
         for one in news:
             self.listeners.send(one.ae_titles, one.report)
         return value
 
-    def _move(self, connection: sqlite3.Connection, workitem: Stored, outcome: Outcome) -> list[_News]:
-        news: list[_News] = []
+    def _move(self, connection: sqlite3.Connection, workitem: Stored, outcome: Outcome) -> list[News]:
+        news: list[News] = []
         for state in outcome.states:
             dataset = ups_datasets.in_state(workitem.dataset, state, self._now())
             workitem = replace(workitem, state=state, dataset=dataset)
-            news += _tell(connection, workitem.uid, [ups_events.state_report(workitem.uid, dataset)])
+            news += tell(connection, workitem.uid, [ups_events.state_report(workitem.uid, dataset)])
         if outcome.states:
             worklist_store.save(connection, workitem)
             log.info("workitem moved", workitem_uid=workitem.uid, state=workitem.state.value)
@@ -208,16 +200,3 @@ def _decide(request: Request, workitem: Stored, transaction_uid: str | None) -> 
     if outcome.status.is_failure:
         raise UpsRefused(request, outcome.status)
     return outcome
-
-
-def _announce(connection: sqlite3.Connection, uid: str, dataset: JSONDataset) -> list[_News]:
-    """Subscribes who subscribed globally to a new workitem, and tells them of it."""
-    for ae_title, deletion_lock, matching in worklist_subscriptions.global_subscribers(connection):
-        if predicate(parse_search(matching).keys).accepts(dataset):
-            worklist_subscriptions.subscribe(connection, uid, ae_title, deletion_lock=deletion_lock)
-    return _tell(connection, uid, ups_events.created(uid, dataset))
-
-
-def _tell(connection: sqlite3.Connection, uid: str, reports: Iterable[Report]) -> list[_News]:
-    ae_titles = worklist_subscriptions.subscribers(connection, uid)
-    return [_News(ae_titles, report) for report in reports] if ae_titles else []
