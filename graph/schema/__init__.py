@@ -11,15 +11,17 @@ from graph.schema.naming import ContractNames
 from graph.schema.principal import PrincipalQueries
 from graph.schema.scalars import SCALARS
 from graph.schema.uids import UidMutations
+from graph.schema.workitem_changes import WorkitemMutations
+from graph.schema.workitems import WorkitemQueries
 
 
 @strawberry.type
-class Query(ExamQueries, ExamEventQueries, PrincipalQueries):
+class Query(WorkitemQueries, ExamQueries, ExamEventQueries, PrincipalQueries):
     """Everything that can be read."""
 
 
 @strawberry.type
-class Mutation(ExamUploadMutations, UidMutations):
+class Mutation(WorkitemMutations, ExamUploadMutations, UidMutations):
     """Everything that can be changed."""
 
 
