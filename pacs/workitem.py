@@ -199,4 +199,5 @@ class Workitem:
         """Date and time as `YYYYMMDDHHMMSS.ffffff` in the PACS's local time; sorts by time, empty when unknown."""
         date = self.step.date("ScheduledProcedureStepStartDate")
         time = self.step.time("ScheduledProcedureStepStartTime") or dt.time()
-        return f"{date:%Y%m%d}{time:%H%M%S}.{time.microsecond:06d}" if date else ""
+        day = date.isoformat().replace("-", "") if date else ""
+        return f"{day}{time:%H%M%S}.{time.microsecond:06d}" if day else ""

@@ -1,6 +1,7 @@
 """A worklist over UPS-RS (PS3.18 ch. 11). Tested against the embedded PACS over HTTP."""
 
 import asyncio
+import datetime as dt
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -183,12 +184,16 @@ def _parameters(search: WorkitemSearch, state: WorkitemState | None, after: Posi
 
 def _span(days: DateRange | None, after: Position | None) -> str:
     """The range of starts, to the second: not every server lets a day stand for its end."""
-    low = f"{days.start:%Y%m%d}000000" if days and days.start else ""
-    high = f"{days.end:%Y%m%d}235959" if days and days.end else ""
+    low = f"{_day(days.start)}000000" if days and days.start else ""
+    high = f"{_day(days.end)}235959" if days and days.end else ""
     if after and after[0]:
         high = min(high or _LATEST, after[0][: len(_LATEST)])
     # A fraction of the last second counts, too.
     return f"{low}-{high + '.999999' if high else ''}" if low or high else ""
+
+
+def _day(date: dt.date) -> str:
+    return date.isoformat().replace("-", "")  # strftime does not pad years before 1000
 
 
 def _workitem(dataset: JSONDataset) -> Workitem | None:

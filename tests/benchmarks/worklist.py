@@ -18,7 +18,7 @@ from tests.pacs.workitem_examples import full
 QUERIES = {
     "by patient": "PatientID=P17",
     "by study": "ReferencedRequestSequence.StudyInstanceUID=1.2.840.99.4711",
-    "by station and day": "ScheduledStationNameCodeSequence.CodeValue=AE3&ScheduledProcedureStepStartDateTime=20260312",
+    "by station and day": "ScheduledStationNameCodeSequence.CodeValue=AE4&ScheduledProcedureStepStartDateTime=20260312",
     "first page": "ProcedureStepState=SCHEDULED&limit=50",
     "by name (no index)": "PatientName=nobody*",
 }

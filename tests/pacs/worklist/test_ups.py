@@ -163,6 +163,7 @@ async def test_of_racing_withdrawals_one_counts(server: Server) -> None:
         ({"scheduled_on": DateRange(None, dt.date(2026, 3, 2))}, ["P2", "P1"]),
         ({"states": frozenset({WorkitemState.IN_PROGRESS})}, ["P3"]),
         ({"states": OPEN}, ["P3", "P2", "P1"]),
+        ({"scheduled_on": DateRange(dt.date(1, 1, 1), dt.date(2026, 3, 1))}, ["P1"]),
         ({"states": frozenset()}, []),
     ],
 )
