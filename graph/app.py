@@ -35,12 +35,7 @@ def create_app(settings: Settings) -> Starlette:
         routes=[
             Route("/graphql", view),
             WebSocketRoute("/graphql", view),
-            Route(
-                "/new-exam-callback",
-                callback.new_exam_callback,
-                methods=["POST"],
-                max_body_size=callback.MAX_BODY_BYTES,
-            ),
+            Route("/new-exam-callback", callback.new_exam_callback, methods=["POST"]),
             *(
                 Route(f"/exams/studies/{{study}}/series/{{series}}/{level}/{{instance}}", exam_files.exam_file)
                 for level in ("instance", "instances")
@@ -73,7 +68,13 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
 
 
 def _graphql_view(settings: Settings) -> GraphQLView:
-    limits = Limits(max_depth=settings.max_depth, max_aliases=settings.max_aliases, max_fields=settings.max_fields)
+    limits = Limits(
+        max_depth=settings.max_depth,
+        max_aliases=settings.max_aliases,
+        max_fields=settings.max_fields,
+        max_requests=settings.max_pacs_requests,
+        max_rows=settings.max_rows,
+    )
     options = ViewOptions(
         graphiql=settings.on_loopback if settings.graphiql is None else settings.graphiql,
         max_body_bytes=settings.max_query_bytes,
@@ -83,7 +84,8 @@ def _graphql_view(settings: Settings) -> GraphQLView:
         spool_dir=settings.data_dir,
     )
     introspection = settings.on_loopback if settings.introspection is None else settings.introspection
-    return GraphQLView(contract_schema(limits, introspection=introspection), _context, options)
+    schema = contract_schema(limits, introspection=introspection, compiled_selections=settings.compiled_selections)
+    return GraphQLView(schema, _context, options)
 
 
 async def _context(connection: HTTPConnection) -> Context:
@@ -99,7 +101,7 @@ def _pacs_address(settings: Settings) -> PacsAddress:
         timeout_seconds=settings.pacs_timeout_seconds,
     )
     if settings.pacs_url is None:
-        return replace(address, socket=settings.archive_socket, decodes_queries=True)
+        return replace(address, socket=settings.archive_socket, decodes_queries=True, tells_conflicts=True)
     return replace(
         address,
         username=settings.pacs_username,

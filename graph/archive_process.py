@@ -65,6 +65,8 @@ class ArchiveProcess:
         except subprocess.TimeoutExpired:
             self._child.kill()
             self._child.wait()
+        finally:
+            _close_pipe(self._child)
 
     def _spawn(self) -> subprocess.Popen[bytes]:
         # A session of its own: Ctrl+C in a terminal is for the server, which stops the child when it is done with it.
@@ -80,6 +82,7 @@ class ArchiveProcess:
             if self._stopping.is_set():
                 return
             log.error("embedded PACS ended, starting it again", exit_code=code)
+            _close_pipe(self._child)
             pause = _POLL_SECONDS if time.monotonic() - started > _SETTLED_SECONDS else pause * 2
             self._stopping.wait(min(pause, _LONGEST_PAUSE_SECONDS))
             with self._turn:
@@ -100,6 +103,11 @@ def running_archive(arguments: list[str], environment: dict[str, str]) -> Iterat
         if process is not None:
             process.stop()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _close_pipe(child: subprocess.Popen[bytes]) -> None:
+    if child.stdin is not None:
+        child.stdin.close()
 
 
 def _listens(path: Path) -> bool:

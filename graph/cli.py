@@ -48,11 +48,10 @@ def archive(
     if context.invoked_subcommand is not None:
         context.obj = data_dir
         return
-    from pacs.archive.app import ArchiveOptions  # noqa: PLC0415
-    from pacs.archive.server import ArchiveUnavailable  # noqa: PLC0415
-    from pacs.archive.server import run as run_archive  # noqa: PLC0415
-
     from graph import logs  # noqa: PLC0415
+    from pacs.archive.lock import ArchiveLocked  # noqa: PLC0415
+    from pacs.archive.options import ArchiveOptions  # noqa: PLC0415
+    from pacs.archive.server import run as run_archive  # noqa: PLC0415
 
     logs.configure(os.environ.get("LOG_LEVEL", "info"))
     options = ArchiveOptions(
@@ -63,7 +62,7 @@ def archive(
     )
     try:
         run_archive(options, socket=socket, host=host, port=port, watch_parent=watch_parent)
-    except ArchiveUnavailable as error:
+    except (ArchiveLocked, OSError) as error:
         _fail(error)
 
 
@@ -90,13 +89,18 @@ def schema(
     path: Annotated[Path, typer.Option(help="The file.")] = Path("schema.graphql"),
 ) -> None:
     """Prints the GraphQL schema from the code to schema.graphql."""
-    from graph.schema import contract_schema  # noqa: PLC0415
-
-    printed = f"# Printed from the code by `make schema`; do not edit.\n\n{contract_schema().as_str()}\n"
+    printed = schema_text()
     if not check:
         path.write_text(printed, encoding="utf-8")
     elif not path.is_file() or path.read_text(encoding="utf-8") != printed:
         _fail(f"{path} is stale: run `make schema`")
+
+
+def schema_text() -> str:
+    """What schema.graphql must hold."""
+    from graph.schema import contract_schema  # noqa: PLC0415
+
+    return f"# Printed from the code by `make schema`; do not edit.\n\n{contract_schema().as_str()}\n"
 
 
 def _fail(reason: object) -> NoReturn:

@@ -75,6 +75,13 @@ class Settings(BaseSettings):
     max_depth: int = Field(12, gt=0, description="Deepest nesting of fields in a GraphQL document.")
     max_aliases: int = Field(30, gt=0, description="Most aliases in a GraphQL document.")
     max_fields: int = Field(500, gt=0, description="Most fields in a GraphQL document, fragments counted where used.")
+    max_pacs_requests: int = Field(
+        50, gt=0, description="Most requests to the PACS that one GraphQL document may need."
+    )
+    max_rows: int = Field(
+        200_000, gt=0, description="Most objects that one GraphQL document may be estimated to bring."
+    )
+    compiled_selections: bool = Field(True, description="Whether plain selections run as compiled functions (faster).")
     shutdown_seconds: int = Field(10, ge=0, description="How long running requests may take to finish at a stop.")
 
     @field_validator("host")

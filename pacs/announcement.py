@@ -15,6 +15,7 @@ from pacs.attributes import Dataset, tag
 from pacs.uids import is_uid
 
 _LONGEST_PATIENT_ID = 64
+_DEEPEST_NESTING = 32
 _KEYWORDS = (
     "StudyInstanceUID",
     "AccessionNumber",
@@ -48,6 +49,8 @@ class Announcement:
         """Checks what is required; raises `BadAnnouncement`."""
         if not isinstance(body, dict):
             raise BadAnnouncement("the body must be a JSON object")
+        if _is_deeper(body, _DEEPEST_NESTING):
+            raise BadAnnouncement(f"the body is nested deeper than {_DEEPEST_NESTING} levels")
         announcement = cls(body)
         if not is_uid(announcement.text("StudyInstanceUID") or "", lenient=True):
             raise BadAnnouncement("StudyInstanceUID is required and must be a UID")
@@ -87,6 +90,15 @@ class Announcement:
         """The fields that are DICOM attributes, as a dataset."""
         found = {keyword: self.texts(keyword) for keyword in _KEYWORDS}
         return Dataset({tag(keyword): _element(keyword, texts) for keyword, texts in found.items() if texts})
+
+
+def _is_deeper(value: Any, levels: int) -> bool:
+    """Level by level, since nesting may be deeper than calls may be."""
+    inside = [value]
+    for _ in range(levels):
+        children = (one.values() if isinstance(one, dict) else one for one in inside if isinstance(one, dict | list))
+        inside = [child for some in children for child in some]
+    return bool(inside)
 
 
 def _text(value: Any) -> str:

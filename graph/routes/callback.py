@@ -10,18 +10,18 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from graph.context import Services
-from graph.errors import ContractError, ErrorCode
+from graph.errors import ContractError, ErrorCode, bad_input
 from pacs.announcement import Announcement, BadAnnouncement
 from persistence.records import NewExamEvent, now
 
-MAX_BODY_BYTES = 1024 * 1024
+_MAX_BODY_BYTES = 1024 * 1024
 
 
 async def new_exam_callback(request: Request) -> Response:
     """Checks, stores, answers; whatever follows from the event reads the store."""
     services: Services = request.app.state.services
     _authenticate(request, services.settings.callback_token)
-    announcement = Announcement.parse(_json(await request.body()))
+    announcement = Announcement.parse(_json(await _body(request)))
     await services.feed.append(
         NewExamEvent(
             received_at=now(),
@@ -32,6 +32,15 @@ async def new_exam_callback(request: Request) -> Response:
         )
     )
     return Response(status_code=204)
+
+
+async def _body(request: Request) -> bytes:
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        if len(body) > _MAX_BODY_BYTES:
+            raise bad_input(f"the body is larger than {_MAX_BODY_BYTES} bytes", status=413)
+    return bytes(body)
 
 
 def _json(body: bytes) -> object:

@@ -2,6 +2,7 @@
 
 import strawberry
 
+from graph.engine.cost import FieldCost
 from graph.engine.limits import Limits
 from graph.engine.schema import ContractSchema, build_schema
 from graph.schema.exam_events import ExamEventQueries, ExamEventSubscriptions
@@ -30,7 +31,22 @@ class Subscription(ExamEventSubscriptions):
     """Everything that can be waited for."""
 
 
-def contract_schema(limits: Limits | None = None, *, introspection: bool = True) -> ContractSchema:
+COSTS = {
+    "Query.studies": FieldCost(requests=1),
+    "Query.study": FieldCost(requests=1),
+    "Query.series": FieldCost(requests=1, rows=5),
+    "Query.instances": FieldCost(requests=1, rows=100),
+    "Query.instance": FieldCost(requests=1),
+    "Study.series": FieldCost(requests=1, rows=5, batched=True),
+    "Series.instances": FieldCost(requests=1, rows=100, batched=True),
+    "ExamEvent.study": FieldCost(requests=1),
+}
+"""What fields cost the PACS, so that a query that asks too much is refused before any request is sent."""
+
+
+def contract_schema(
+    limits: Limits | None = None, *, introspection: bool = True, compiled_selections: bool = True
+) -> ContractSchema:
     """The schema of the contract."""
     return build_schema(
         Query,
@@ -38,6 +54,8 @@ def contract_schema(limits: Limits | None = None, *, introspection: bool = True)
         Subscription,
         limits=limits,
         introspection=introspection,
+        compiled_selections=compiled_selections,
+        costs=COSTS,
         scalars=SCALARS,
         name_converter=ContractNames(),
     )

@@ -15,6 +15,7 @@ from graph.schema.scalars import UID
 from pacs.announcement import Announcement
 from pacs.attributes import Dataset
 from persistence import records
+from persistence.errors import CursorExpired
 from persistence.filters import MAX_MODALITIES
 
 _CURSORS = Cursors("event", (int,))
@@ -97,12 +98,15 @@ class ExamEventQueries:
         after: str | None = strawberry.UNSET,
     ) -> ExamEventConnection:
         """One page of the log."""
+        sequence = _sequence(after)
         found = await info.context.store.events_after(
-            _sequence(after),
+            sequence,
             limit=check_first(first) + 1,
             patient_id=_patient_id(patient_id),
             modalities=_modalities(modalities),
         )
+        if not found and sequence is not None and sequence > await info.context.store.last_sequence():
+            raise CursorExpired("after is a cursor of another event log")
         keys = [(record.sequence,) for record in found[:first]]
         page = _CURSORS.page(found[:first], keys, more=len(found) > first, after=after or None)
         nodes = [ExamEvent.of(record) for record in page.rows]

@@ -1,0 +1,71 @@
+"""Settings: documented, and refused with a sentence when they are wrong."""
+
+import re
+from pathlib import Path
+
+import pytest
+from pydantic_core import PydanticUndefined
+
+from graph.settings import Settings, SettingsError, load
+
+README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+ROW = re.compile(r"^\| `([A-Z_]+)` \| (.*?) \| (.*) \|$", re.MULTILINE)
+
+
+def shown_default(default: object) -> str:
+    if default is None or default is PydanticUndefined:
+        return ""
+    return f"`{str(default).lower() if isinstance(default, bool) else default}`"
+
+
+def test_the_readme_has_every_setting_with_its_default_and_sentence() -> None:
+    documented = {name: (default, sentence) for name, default, sentence in ROW.findall(README)}
+
+    assert documented == {
+        name.upper(): (shown_default(field.default), field.description) for name, field in Settings.model_fields.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "hint"),
+    [
+        ("HOST", "0.0.0.0", "loopback"),
+        ("PORT", "abc", "integer"),
+        ("PORT", "70000", "65535"),
+        ("PACS_URL", "orthanc:8042", "http"),
+        ("PACS_URL", "http://user:pw@orthanc/dicom-web", "plain URL"),
+        ("PACS_CA_FILE", "/nowhere/ca.pem", "not a file"),
+        ("PACS_TIMEOUT_SECONDS", "0", "greater"),
+        ("DICOM_UID_ROOT", "1.02.3", "UID"),
+        ("DICOM_UID_ROOT", "1.2.840.10008.1", "reserved"),
+        ("DICOM_UID_ROOT", "1.2." + "9" * 40, "36"),
+        ("MAX_UPLOAD_BYTES", "-1", "greater"),
+        ("GRAPHIQL", "perhaps", "boolean"),
+    ],
+)
+def test_a_wrong_value_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, name: str, value: str, hint: str) -> None:
+    monkeypatch.setenv(name, value)
+
+    with pytest.raises(SettingsError) as error:
+        load()
+
+    assert str(error.value).startswith(name)
+    assert hint in str(error.value)
+
+
+def test_secrets_are_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PACS_TOKEN", "tell-nobody")
+    monkeypatch.setenv("PACS_USERNAME", "me")
+
+    with pytest.raises(SettingsError) as error:
+        load()
+
+    assert "tell-nobody" not in str(error.value)
+    monkeypatch.delenv("PACS_USERNAME")
+    assert "tell-nobody" not in repr(load())
+
+
+def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PACS_URL", "")
+
+    assert load().pacs_url is None
