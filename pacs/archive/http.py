@@ -148,8 +148,16 @@ def warning_header(warnings: Iterable[str]) -> dict[str, str]:
 
 
 def base_url(request: Request) -> str:
-    """The URL of the DICOMweb root as this client reached it, without a slash at the end."""
-    return str(request.base_url).rstrip("/") + ROOT
+    """The URL of the DICOMweb root as this client reached it, without a slash at the end.
+
+    Some clients (dicomweb-client, measured) leave the port out of `Host`; where it names the very address that was
+    connected to, the port is known.
+    """
+    url = request.base_url
+    address = request.scope.get("server")
+    if address and url.port is None and url.hostname == address[0] and address[1] not in {None, 80, 443}:
+        url = url.replace(port=address[1])
+    return str(url).rstrip("/") + ROOT
 
 
 def read_json(body: bytes) -> Any:

@@ -21,10 +21,9 @@ from pacs.errors import BadQuery
 _MODALITIES = (tag("ModalitiesInStudy"),)
 _UNSUPPORTED = COUNTED_TAGS[Level.STUDY] | COUNTED_TAGS[Level.SERIES]
 
-_FROM = {
-    Level.STUDY: "studies",
-    Level.SERIES: "studies JOIN series ON series.study = studies.id",
-    Level.INSTANCE: "studies JOIN series ON series.study = studies.id JOIN instances ON instances.series = series.id",
+_JOINS = {
+    Level.SERIES: "{join} series ON series.study = studies.id",
+    Level.INSTANCE: "{join} instances ON instances.series = series.id",
 }
 _ORDER = {
     Level.STUDY: "studies.study_date DESC, studies.study_time DESC, studies.id DESC",
@@ -74,7 +73,10 @@ def statement(level: Level, search: Search, *, whole: bool = False) -> Statement
         fields += _WHOLE
     order = ", ".join(_ORDER[found] for found in levels)
     parameters: tuple[str | int, ...] = tuple(value for condition in conditions for value in condition.parameters)
-    sql = f"SELECT {fields} FROM {_FROM[level]}{where} ORDER BY {order}"  # noqa: S608 - made of constants only
+    is_found_from_above = not any(TABLES[below] + "." in where for below in (Level.SERIES, Level.INSTANCE))
+    join = "CROSS JOIN" if is_found_from_above else "JOIN"  # CROSS keeps the order of tables, and with it that of rows
+    tables = " ".join(["studies", *(_JOINS[found].format(join=join) for found in levels[1:])])
+    sql = f"SELECT {fields} FROM {tables}{where} ORDER BY {order}"  # noqa: S608 - made of constants only
     if not rest.narrows:
         sql += " LIMIT ? OFFSET ?"
         parameters += (-1 if search.limit is None else search.limit, search.offset)

@@ -48,7 +48,9 @@ class RetrieveService:
         """`GET …/bulkdata/{path}`: the value that a `BulkDataURI` stands for."""
         ranges = _require(request, http.OCTETS)
         instance = (await self.find(request))[0]
-        value = await asyncio.to_thread(bulkdata.find, self._path(instance), request.path_params["path"])
+        path = self._path(instance)
+        await asyncio.to_thread(_check_files, [instance], [path])
+        value = await asyncio.to_thread(bulkdata.find, path, request.path_params["path"])
         if value is None:
             raise HTTPException(404, "there is no such bulk data")
         if any(found.admits(http.MULTIPART) for found in ranges):

@@ -1,0 +1,125 @@
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from pacs.announcement import Announcement
+from pacs.archive.options import ArchiveOptions
+from tests.pacs.archive.samples import dataset, encode, instance
+from tests.pacs.archive.serving import Archive, running, serving
+
+STABLE_SECONDS = 0.1
+
+
+class Callback:
+    """A server that takes events, with the statuses that it is told to answer first."""
+
+    def __init__(self) -> None:
+        self.bodies: list[Any] = []
+        self.tokens: list[str | None] = []
+        self.failures: list[int] = []
+
+    async def post(self, request: Request) -> Response:
+        if self.failures:
+            return Response(status_code=self.failures.pop())
+        self.bodies.append(await request.json())
+        self.tokens.append(request.headers.get("authorization"))
+        return Response(status_code=204)
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(10):
+            while not condition():  # noqa: ASYNC110 - the server tells nobody
+                await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def announcing(folder: Path, callback: Callback) -> AsyncIterator[Archive]:
+    app = Starlette(routes=[Route("/new-exam-callback", callback.post, methods=["POST"])])
+    async with serving(app) as url:
+        options = ArchiveOptions(
+            data_dir=folder,
+            notify_url=f"{url}/new-exam-callback",
+            notify_token="secret",
+            stable_age_seconds=STABLE_SECONDS,
+            source_id="ARCHIVE",
+        )
+        async with running(options) as archive:
+            yield archive
+
+
+async def test_a_stable_study_is_announced_once_with_all_its_fields(tmp_path: Path) -> None:
+    callback = Callback()
+    made = dataset(
+        StationName="CT-1",
+        StudyDescription="Head",
+        PatientBirthDate="19700102",
+        PatientSex="F",
+        ReferringPhysicianName="House^Gregory",
+    )
+    made.file_meta.SendingApplicationEntityTitle = "MODALITY"
+    async with announcing(tmp_path, callback) as archive:
+        await archive.store(encode(made), instance(SOPInstanceUID="1.2.3.1.1.2"))
+        await callback.until(lambda: len(callback.bodies) == 1)
+        await asyncio.sleep(3 * STABLE_SECONDS)
+    assert callback.bodies == [
+        {
+            "SourceID": "ARCHIVE",
+            "StudyInstanceUID": "1.2.3.1",
+            "AccessionNumber": "A1",
+            "PatientID": "P1",
+            "NumberOfStudyRelatedSeries": 1,
+            "NumberOfStudyRelatedInstances": 2,
+            "ModalitiesInStudy": ["CT"],
+            "AeTitles": ["MODALITY"],
+            "StationNames": ["CT-1"],
+            "EventType": "COMPLETED",
+            "StudyDate": "20260131",
+            "StudyTime": "101500",
+            "StudyID": "S1",
+            "ReferringPhysicianName": "House^Gregory",
+            "StudyDescription": "Head",
+            "PatientName": "Rossi^Maria",
+            "PatientBirthDate": "19700102",
+            "PatientSex": "F",
+        }
+    ]
+    assert callback.tokens == ["Bearer secret"]
+    assert Announcement.parse(callback.bodies[0]).study_instance_uid == "1.2.3.1"
+
+
+async def test_new_instances_make_a_new_event_and_known_ones_none(tmp_path: Path) -> None:
+    callback = Callback()
+    async with announcing(tmp_path, callback) as archive:
+        await archive.store(instance())
+        await callback.until(lambda: len(callback.bodies) == 1)
+        await archive.store(instance())
+        await archive.store(instance(SOPInstanceUID="1.2.3.1.1.2"))
+        await callback.until(lambda: len(callback.bodies) == 2)
+        await asyncio.sleep(3 * STABLE_SECONDS)
+    assert [body["NumberOfStudyRelatedInstances"] for body in callback.bodies] == [1, 2]
+
+
+async def test_an_event_is_posted_until_it_is_taken(tmp_path: Path) -> None:
+    callback = Callback()
+    callback.failures = [500, 200]
+    async with announcing(tmp_path, callback) as archive:
+        await archive.store(instance())
+        await callback.until(lambda: len(callback.bodies) == 1)
+    assert callback.failures == []
+
+
+async def test_a_restart_loses_no_event_and_repeats_none(tmp_path: Path) -> None:
+    async with running(ArchiveOptions(data_dir=tmp_path)) as archive:
+        await archive.store(instance())
+    callback = Callback()
+    async with announcing(tmp_path, callback):
+        await callback.until(lambda: len(callback.bodies) == 1)
+    async with announcing(tmp_path, callback):
+        await asyncio.sleep(3 * STABLE_SECONDS)
+    assert len(callback.bodies) == 1

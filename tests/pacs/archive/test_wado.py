@@ -1,0 +1,102 @@
+import asyncio
+from pathlib import Path
+
+import pydicom
+import pytest
+from dicomweb_client import DICOMwebClient
+
+from tests.pacs.archive.samples import instance, wheel_file
+from tests.pacs.archive.serving import Archive, parts_of
+
+ALL = 'multipart/related; type="application/dicom"; transfer-syntax=*'
+
+
+async def store(archive: Archive, name: str) -> tuple[str, pydicom.Dataset]:
+    path = wheel_file(name)
+    assert (await archive.store(path.read_bytes())).status_code == 200
+    read = pydicom.dcmread(path)
+    study = f"/studies/{read.StudyInstanceUID}/series/{read.SeriesInstanceUID}"
+    return f"{study}/instances/{read.SOPInstanceUID}", read
+
+
+async def test_a_client_that_nobody_here_wrote_is_pleased(archive: Archive) -> None:
+    path = wheel_file("CT_small.dcm")
+    read = pydicom.dcmread(path)
+    uids = read.StudyInstanceUID, read.SeriesInstanceUID, read.SOPInstanceUID
+    client = DICOMwebClient(archive.url)
+
+    def talk() -> None:
+        stored = client.store_instances([read])
+        assert stored.ReferencedSOPSequence[0].ReferencedSOPInstanceUID == read.SOPInstanceUID
+        (study,) = client.search_for_studies(search_filters={"PatientID": read.PatientID}, limit=5)
+        assert pydicom.Dataset.from_json(study).StudyInstanceUID == read.StudyInstanceUID
+        assert len(client.search_for_series(uids[0], fields=["SeriesDescription"])) == 1
+        assert len(client.search_for_instances(*uids[:2])) == 1
+        whole = client.retrieve_instance(*uids, media_types=(("application/dicom", "*"),))
+        assert whole == read
+        assert [one.SOPInstanceUID for one in client.retrieve_study(uids[0])] == [read.SOPInstanceUID]
+        assert [one.SOPInstanceUID for one in client.retrieve_series(*uids[:2])] == [read.SOPInstanceUID]
+        (metadata,) = client.retrieve_study_metadata(uids[0])
+        assert client.retrieve_series_metadata(*uids[:2]) == [metadata]
+        assert client.retrieve_instance_metadata(*uids) == metadata
+        (pixels,) = client.retrieve_bulkdata(metadata["7FE00010"]["BulkDataURI"])
+        assert pixels == read.PixelData
+
+    await asyncio.to_thread(talk)
+
+
+@pytest.mark.parametrize("accept", [None, ALL, "*/*", "multipart/*", "application/dicom"])
+async def test_objects_come_as_stored_by_default(archive: Archive, accept: str | None) -> None:
+    url, _ = await store(archive, "JPEG2000.dcm")
+    assert await parts_of(await archive.get(url, accept)) == [wheel_file("JPEG2000.dcm").read_bytes()]
+
+
+@pytest.mark.parametrize("path", ["/studies/1.9", "/studies/1.9/metadata", "/studies/1.9/series/1.9/instances/1.9"])
+async def test_what_is_not_there_is_404_and_what_is_no_uid_400(archive: Archive, path: str) -> None:
+    assert (await archive.get(path)).status_code == 404
+    assert (await archive.get(path.replace("1.9", "..x"))).status_code == 400
+
+
+async def test_what_is_not_served_is_406(archive: Archive) -> None:
+    url, _ = await store(archive, "CT_small.dcm")
+    assert (await archive.get(url, "application/dicom+xml")).status_code == 406
+    assert (await archive.get(f"{url}/metadata", "application/dicom+xml")).status_code == 406
+    assert (await archive.get(f"{url}/bulkdata/7FE00010", "image/png")).status_code == 406
+
+
+async def test_metadata_of_a_series_is_in_order_with_complete_references(archive: Archive) -> None:
+    await archive.store(*(instance(SOPInstanceUID=f"1.2.3.1.1.{n}", InstanceNumber=n) for n in (3, 1, 2)))
+    found = (await archive.get("/studies/1.2.3.1/series/1.2.3.1.1/metadata")).json()
+    assert [one["00200013"]["Value"][0] for one in found] == [1, 2, 3]
+    url, _ = await store(archive, "MR_small.dcm")
+    (mr,) = (await archive.get(f"{url}/metadata")).json()
+    assert mr["7FE00010"]["BulkDataURI"] == f"{archive.url}{url}/bulkdata/7FE00010"
+
+
+@pytest.mark.parametrize("name", ["MR_small.dcm", "MR_small_implicit.dcm", "MR_small_bigendian.dcm", "image_dfl.dcm"])
+async def test_bulk_data_is_in_little_endian_words_however_it_is_stored(archive: Archive, name: str) -> None:
+    url, _ = await store(archive, name)
+    answer = await archive.get(f"{url}/bulkdata/7FE00010", "application/octet-stream")
+    expected = wheel_file("MR_small.dcm") if name.startswith("MR") else wheel_file(name)
+    assert answer.content == pydicom.dcmread(expected).PixelData
+    assert await parts_of(await archive.get(f"{url}/bulkdata/7FE00010")) == [answer.content]
+
+
+async def test_bulk_data_within_a_sequence_is_found_by_its_path(archive: Archive) -> None:
+    url, read = await store(archive, "examples_overlay.dcm")
+    answer = await archive.get(f"{url}/bulkdata/00880200/0/7FE00010", "application/octet-stream")
+    assert answer.content == read.IconImageSequence[0].PixelData
+    for missing in ("00880200/1/7FE00010", "00880200", "7FE00011", "x/y", ""):
+        assert (await archive.get(f"{url}/bulkdata/{missing}")).status_code == 404
+
+
+async def test_a_file_that_is_gone_or_cut_is_a_clear_error(archive: Archive, data_dir: Path) -> None:
+    url, _ = await store(archive, "CT_small.dcm")
+    (path,) = (data_dir / "files").rglob("*.dcm")
+    path.write_bytes(path.read_bytes()[:-1])
+    answer = await archive.get(url)
+    assert (answer.status_code, "damaged" in answer.text) == (500, True)
+    path.unlink()
+    assert (await archive.get(url)).status_code == 500
+    assert (await archive.get(f"{url}/bulkdata/7FE00010")).status_code == 500
+    assert (await archive.get(f"{url}/metadata")).status_code == 200
