@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import replace
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -10,6 +9,7 @@ from starlette.requests import HTTPConnection
 from starlette.routing import Route, WebSocketRoute
 
 from graph.access import LOCAL
+from graph.archives import open_worklist_of, pacs_address
 from graph.context import Context, Services
 from graph.engine.limits import Limits
 from graph.engine.view import GraphQLView, ViewOptions
@@ -20,12 +20,8 @@ from graph.routes.problems import HANDLERS
 from graph.schema import contract_schema
 from graph.settings import Settings
 from pacs.adapter import Pacs
-from pacs.dicomweb import PacsAddress
 from persistence.feed import ExamFeed
 from persistence.store import open_store
-
-EMBEDDED_ROOT = "/dicom-web"
-"""Where the embedded PACS has its DICOMweb services."""
 
 
 def create_app(settings: Settings) -> Starlette:
@@ -61,9 +57,9 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         feed = ExamFeed(store)
         await feed.start()
         stack.push_async_callback(feed.aclose)
-        pacs = Pacs(_pacs_address(settings))
+        pacs = Pacs(pacs_address(settings))
         stack.push_async_callback(pacs.aclose)
-        app.state.services = Services(settings, pacs, store, feed)
+        app.state.services = Services(settings, pacs, await open_worklist_of(settings, stack), store, feed)
         yield
 
 
@@ -91,21 +87,3 @@ def _graphql_view(settings: Settings) -> GraphQLView:
 async def _context(connection: HTTPConnection) -> Context:
     services: Services = connection.app.state.services
     return Context(services, LOCAL, Links.of(connection, services.settings.public_url))
-
-
-def _pacs_address(settings: Settings) -> PacsAddress:
-    """The customer's PACS, or the embedded one at its Unix socket."""
-    address = PacsAddress(
-        url=settings.pacs_url or f"http://embedded{EMBEDDED_ROOT}",
-        connect_timeout_seconds=settings.pacs_connect_timeout_seconds,
-        timeout_seconds=settings.pacs_timeout_seconds,
-    )
-    if settings.pacs_url is None:
-        return replace(address, socket=settings.archive_socket, decodes_queries=True, tells_conflicts=True)
-    return replace(
-        address,
-        username=settings.pacs_username,
-        password=settings.pacs_password.get_secret_value() if settings.pacs_password else None,
-        token=settings.pacs_token.get_secret_value() if settings.pacs_token else None,
-        ca_file=settings.pacs_ca_file,
-    )

@@ -11,6 +11,7 @@ from graph.links import Links
 from graph.loaders import Loaders
 from graph.settings import Settings
 from pacs.adapter import Pacs
+from pacs.worklist.protocol import WorklistDialect
 from persistence.feed import ExamFeed
 from persistence.store import Store
 
@@ -21,6 +22,7 @@ class Services:
 
     settings: Settings
     pacs: Pacs
+    worklist: WorklistDialect
     store: Store
     feed: ExamFeed
 
@@ -46,6 +48,11 @@ class Context:
     def pacs(self) -> Pacs:
         """The PACS."""
         return self.services.pacs
+
+    @property
+    def worklist(self) -> WorklistDialect:
+        """The worklist."""
+        return self.services.worklist
 
     @property
     def store(self) -> Store:

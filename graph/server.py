@@ -15,6 +15,7 @@ from uvicorn.supervisors import Multiprocess
 from graph import logs
 from graph.app import create_app
 from graph.archive_process import ArchiveFailed, running_archive
+from graph.archives import needs_embedded
 from graph.settings import Settings, load
 
 
@@ -89,7 +90,7 @@ def _listening(settings: Settings) -> Iterator[socket.socket]:
 @contextmanager
 def _pacs(settings: Settings, base: str) -> Iterator[Path | None]:
     """The socket of the embedded PACS, started here unless there is a PACS, or one was started elsewhere."""
-    if settings.pacs_url is not None or settings.archive_socket is not None:
+    if settings.archive_socket is not None or not needs_embedded(settings):
         yield settings.archive_socket
         return
     arguments = ["--data-dir", str(settings.data_dir / "archive")]

@@ -58,6 +58,17 @@ class Settings(BaseSettings):
         None, description="Unix socket of an embedded PACS that is started by other means (`dicom-graph archive`)."
     )
 
+    worklist_url: str | None = Field(
+        None,
+        description="Root of the worklist's server; unset: the PACS if it has a worklist, else the embedded one.",
+    )
+    worklist_dialect: Literal["ups", "ups-dcm4chee", "mwl-dcm4chee", "orthanc"] = Field(
+        "ups", description="What the server at WORKLIST_URL speaks: ups, ups-dcm4chee, mwl-dcm4chee or orthanc."
+    )
+    worklist_username: str | None = Field(None, description="User name for the worklist's server (HTTP Basic).")
+    worklist_password: SecretStr | None = Field(None, description="Password for the worklist's server (HTTP Basic).")
+    worklist_token: SecretStr | None = Field(None, description="Bearer token for the worklist's server.")
+
     database_url: str | None = Field(
         None, description="Where the service keeps its own state: mongodb://… ; unset: SQLite in DATA_DIR."
     )
@@ -91,7 +102,7 @@ class Settings(BaseSettings):
             raise ValueError("is not a loopback address, and without authentication the server listens on no other")
         return host
 
-    @field_validator("pacs_url", "public_url")
+    @field_validator("pacs_url", "worklist_url", "public_url")
     @classmethod
     def _http_url(cls, url: str | None) -> str | None:
         if url is None:
@@ -119,6 +130,8 @@ class Settings(BaseSettings):
     def _one_credential(self) -> Self:
         if self.pacs_token and self.pacs_username:
             raise ValueError("PACS_TOKEN and PACS_USERNAME exclude each other: set one of them")
+        if self.worklist_token and self.worklist_username:
+            raise ValueError("WORKLIST_TOKEN and WORKLIST_USERNAME exclude each other: set one of them")
         return self
 
     @property

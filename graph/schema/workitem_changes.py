@@ -11,7 +11,7 @@ from graph.errors import bad_input
 from graph.schema.naming import field_name
 from graph.schema.scalars import UID
 from graph.schema.uids import issue_uids
-from graph.schema.workitems import Workitem, node_of, worklist_of
+from graph.schema.workitems import Workitem, node_of
 from pacs import workitem as model
 from pacs.workitem import PregnancyStatus
 from pacs.workitem_check import checked
@@ -86,14 +86,14 @@ class WorkitemMutations:
             values = checked(input.new(study))
         except model.BadWorkitem as error:
             raise _bad_fields(error) from None
-        return CreateWorkitemPayload(workitem=node_of(await worklist_of(info).create(values)))
+        return CreateWorkitemPayload(workitem=node_of(await info.context.worklist.create(values)))
 
     @strawberry.mutation(
         description="Withdraws what is scheduled. NOT_FOUND when nothing is, CONFLICT when it is in progress."
     )
     async def delete_workitem(self, info: Info, study_instance_uid: UID) -> DeleteWorkitemPayload:
         """Cancels the workitem of a study in the PACS."""
-        await worklist_of(info).delete(study_instance_uid)
+        await info.context.worklist.delete(study_instance_uid)
         return DeleteWorkitemPayload(study_instance_uid=study_instance_uid)
 
 

@@ -1,7 +1,6 @@
 """The worklist: examinations that are scheduled."""
 
 import datetime as dt
-from typing import Protocol, cast
 
 import strawberry
 
@@ -17,21 +16,13 @@ from pacs.adapter import StudySearch
 from pacs.attributes import Dataset
 from pacs.queries import exact
 from pacs.workitem import PregnancyStatus, WorkitemState
-from pacs.worklist.protocol import WorkitemSearch, WorklistDialect, position
+from pacs.worklist.protocol import WorkitemSearch, position
 
 _CURSORS = Cursors("workitem", (str, str))
 
 strawberry.enum(WorkitemState, description="Procedure Step State (0074,1000).")
 strawberry.enum(PregnancyStatus, description="Pregnancy Status (0010,21C0).")
 _OPEN = [WorkitemState.SCHEDULED, WorkitemState.IN_PROGRESS]
-
-
-class HasWorklist(Protocol):
-    """What the server's services need for this part of the schema."""
-
-    @property
-    def worklist(self) -> WorklistDialect:
-        """The worklist at WORKLIST_URL."""
 
 
 @dicom_type("An examination that is scheduled.")
@@ -138,7 +129,7 @@ class WorkitemQueries:
         )
         last = _CURSORS.decode(after) if after else None
         behind = (str(last[0]), str(last[1])) if last else None
-        found = await worklist_of(info).search(search, first=first, after=behind)
+        found = await info.context.worklist.search(search, first=first, after=behind)
         page = _CURSORS.page(
             found.workitems, [position(one) for one in found.workitems], more=found.more, after=after or None
         )
@@ -154,13 +145,8 @@ class WorkitemQueries:
     @strawberry.field(description="The workitem of a study: the open one, else the latest scheduled.")
     async def workitem(self, info: Info, study_instance_uid: UID) -> Workitem | None:
         """One workitem."""
-        found = await worklist_of(info).find(study_instance_uid)
+        found = await info.context.worklist.find(study_instance_uid)
         return node_of(found) if found and found.patient_id else None
-
-
-def worklist_of(info: Info) -> WorklistDialect:
-    """The server's worklist."""
-    return cast(HasWorklist, info.context.services).worklist
 
 
 def node_of(workitem: model.Workitem) -> Workitem:

@@ -1,7 +1,6 @@
 """The worklist through GraphQL, on the embedded PACS."""
 
 import asyncio
-import dataclasses
 import secrets
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -13,13 +12,9 @@ from pydicom import dcmread
 from pydicom.data import get_testdata_file
 from pydicom.filebase import DicomBytesIO
 from pydicom.uid import UID
-from starlette.applications import Starlette
 
-from graph.context import Services
 from pacs.attributes import JSONDataset
 from pacs.dicomweb import DicomWeb, PacsAddress
-from pacs.worklist.dialects import open_worklist
-from pacs.worklist.protocol import WorklistDialect
 from tests.graph.api import Api
 from tests.pacs.test_workitem import REFERENCE_ANSWER
 
@@ -67,27 +62,12 @@ NAMES = (
 )
 
 
-@dataclasses.dataclass(frozen=True)
-class WithWorklist(Services):
-    """The services, with the worklist of the embedded PACS."""
-
-    worklist: WorklistDialect
-
-
 @pytest.fixture
 async def web(archive_socket: Path) -> AsyncIterator[DicomWeb]:
     """A client of the embedded PACS."""
     web = DicomWeb(PacsAddress(url="http://embedded/dicom-web", socket=archive_socket, decodes_queries=True))
     yield web
     await web.aclose()
-
-
-@pytest.fixture
-async def app(app: Starlette, web: DicomWeb) -> Starlette:
-    """The application, with the worklist of the embedded PACS."""
-    services = {field.name: getattr(app.state.services, field.name) for field in dataclasses.fields(Services)}
-    app.state.services = WithWorklist(**services | {"worklist": open_worklist(web, "embedded")})
-    return app
 
 
 @pytest.fixture

@@ -1,0 +1,87 @@
+"""Which servers the settings name: the PACS, the embedded one, and the one with the worklist."""
+
+from contextlib import AsyncExitStack
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
+
+from graph.settings import Settings
+from pacs.dicomweb import DicomWeb, PacsAddress
+from pacs.worklist.default import DefaultWorklist
+from pacs.worklist.dialects import open_worklist
+from pacs.worklist.protocol import WorklistDialect
+
+EMBEDDED_ROOT = "/dicom-web"
+"""Where the embedded PACS has its DICOMweb services."""
+
+
+def needs_embedded(settings: Settings) -> bool:
+    """Whether exams or the worklist may live in the embedded PACS."""
+    return settings.pacs_url is None or settings.worklist_url is None
+
+
+def pacs_address(settings: Settings) -> PacsAddress:
+    """The customer's PACS, or the embedded one."""
+    if settings.pacs_url is None:
+        return _embedded(settings)
+    return PacsAddress(
+        url=settings.pacs_url,
+        username=settings.pacs_username,
+        password=_secret(settings.pacs_password),
+        token=_secret(settings.pacs_token),
+        ca_file=settings.pacs_ca_file,
+        connect_timeout_seconds=settings.pacs_connect_timeout_seconds,
+        timeout_seconds=settings.pacs_timeout_seconds,
+    )
+
+
+async def open_worklist_of(settings: Settings, stack: AsyncExitStack) -> WorklistDialect:
+    """The worklist at WORKLIST_URL; unset, the PACS's own where it has one, else the embedded one."""
+
+    def client(address: PacsAddress) -> DicomWeb:
+        web = DicomWeb(address)
+        stack.push_async_callback(web.aclose)
+        return web
+
+    if settings.worklist_url is not None:
+        return open_worklist(client(_worklist_address(settings, settings.worklist_url)), settings.worklist_dialect)
+    embedded = open_worklist(client(_embedded(settings)), "embedded")
+    if settings.pacs_url is None:
+        return embedded
+    return DefaultWorklist(client(pacs_address(settings)), embedded)
+
+
+def _embedded(settings: Settings) -> PacsAddress:
+    return PacsAddress(
+        url=f"http://embedded{EMBEDDED_ROOT}",
+        socket=settings.archive_socket,
+        decodes_queries=True,
+        connect_timeout_seconds=settings.pacs_connect_timeout_seconds,
+        timeout_seconds=settings.pacs_timeout_seconds,
+    )
+
+
+def _worklist_address(settings: Settings, url: str) -> PacsAddress:
+    """Credentials of its own; those of the PACS only where both are one server."""
+    here, pacs = urlsplit(url), urlsplit(settings.pacs_url or "")
+    same_server = (here.scheme, here.netloc) == (pacs.scheme, pacs.netloc)
+    own = settings.worklist_token or settings.worklist_username
+    username, password, token = (
+        (settings.pacs_username, settings.pacs_password, settings.pacs_token)
+        if same_server and not own
+        else (settings.worklist_username, settings.worklist_password, settings.worklist_token)
+    )
+    return PacsAddress(
+        url=url,
+        username=username,
+        password=_secret(password),
+        token=_secret(token),
+        ca_file=settings.pacs_ca_file,
+        connect_timeout_seconds=settings.pacs_connect_timeout_seconds,
+        timeout_seconds=settings.pacs_timeout_seconds,
+        decodes_queries=True,
+    )
+
+
+def _secret(secret: SecretStr | None) -> str | None:
+    return secret.get_secret_value() if secret else None
