@@ -110,7 +110,8 @@ def _fail(reason: object) -> NoReturn:
 
 
 def main() -> None:
-    """The `dicom-graph` command."""
+    """The `dicom-graph` command. What it writes to disk is patient data: for its own user's eyes only."""
+    os.umask(0o077)
     app()
 
 
