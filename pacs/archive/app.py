@@ -1,28 +1,37 @@
 """The embedded PACS as an ASGI application: every route, and what opens and closes with it."""
 
+import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
+import structlog
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from pacs.archive import ups_routes
+from pacs.archive.deleting import DeleteService, not_allowed
 from pacs.archive.files import FileStore
 from pacs.archive.filing import Filing
+from pacs.archive.frames import FrameService
 from pacs.archive.http import ROOT
 from pacs.archive.index import Index
 from pacs.archive.lock import DataLock
 from pacs.archive.notifier import Notifier
 from pacs.archive.options import ArchiveOptions
+from pacs.archive.pictures import PictureService
 from pacs.archive.qido import SearchService
 from pacs.archive.stow import Store
 from pacs.archive.wado import RetrieveService
 from pacs.archive.worklist import Worklist
 from pacs.errors import BadQuery
+from pacs.thumbnails import Renderer
+
+log = structlog.get_logger(__name__)
 
 Handler = Callable[[Request], Awaitable[Response]]
+Table = list[tuple[str, str, Handler]]
 
 _STUDY = f"{ROOT}/studies/{{study}}"
 _SERIES = f"{_STUDY}/series/{{series}}"
@@ -41,6 +50,8 @@ def create_archive(options: ArchiveOptions, lock: DataLock | None = None) -> Sta
     worklist = Worklist(options.data_dir / "worklist.sqlite")
     notifier = Notifier(index, options)
     filing = Filing(index, files, notifier.wake)
+    retrieve = RetrieveService(index, files)
+    renderer = Renderer()
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -53,21 +64,26 @@ def create_archive(options: ArchiveOptions, lock: DataLock | None = None) -> Sta
             yield
         finally:
             await notifier.stop()
+            await renderer.aclose()
             await worklist.close()
             files.close()
             index.close()
             held.release()
 
     return Starlette(
-        routes=[*_studies_routes(index, files, filing), *ups_routes.routes(worklist)],
+        routes=[
+            *_routes(_store_and_search(Store(filing, files), SearchService(index))),
+            *_routes(_retrieve(retrieve, FrameService(retrieve), PictureService(retrieve, renderer))),
+            *_routes(_delete(DeleteService(index, files, filing), allowed=options.allow_delete)),
+            *ups_routes.routes(worklist),
+        ],
         lifespan=lifespan,
-        exception_handlers={BadQuery: _bad_query},
+        exception_handlers={BadQuery: _bad_query, OSError: _bad_disk, sqlite3.OperationalError: _bad_disk},
     )
 
 
-def _studies_routes(index: Index, files: FileStore, filing: Filing) -> list[BaseRoute]:
-    store, search, retrieve = Store(filing, files), SearchService(index), RetrieveService(index, files)
-    table: list[tuple[str, str, Handler]] = [
+def _store_and_search(store: Store, search: SearchService) -> Table:
+    return [
         ("POST", f"{ROOT}/studies", store.post),
         ("POST", _STUDY, store.post),
         ("GET", f"{ROOT}/studies", search.studies),
@@ -76,11 +92,34 @@ def _studies_routes(index: Index, files: FileStore, filing: Filing) -> list[Base
         ("GET", f"{_STUDY}/series", search.series),
         ("GET", f"{_STUDY}/instances", search.instances),
         ("GET", f"{_SERIES}/instances", search.instances),
-        *(("GET", resource, retrieve.objects) for resource in (_STUDY, _SERIES, _INSTANCE)),
-        *(("GET", f"{resource}/metadata", retrieve.metadata) for resource in (_STUDY, _SERIES, _INSTANCE)),
+    ]
+
+
+def _retrieve(retrieve: RetrieveService, frames: FrameService, pictures: PictureService) -> Table:
+    levels = (_STUDY, _SERIES, _INSTANCE)
+    shown = (*levels, f"{_INSTANCE}/frames/{{frame:int}}")
+    return [
+        *(("GET", resource, retrieve.objects) for resource in levels),
+        *(("GET", f"{resource}/metadata", retrieve.metadata) for resource in levels),
+        *(("GET", f"{resource}/rendered", pictures.rendered) for resource in shown),
+        *(("GET", f"{resource}/thumbnail", pictures.thumbnail) for resource in shown),
+        ("GET", f"{_INSTANCE}/frames/{{frames}}", frames.get),
         ("GET", f"{_INSTANCE}/bulkdata/{{path:path}}", retrieve.bulk_data),
     ]
+
+
+def _delete(service: DeleteService, *, allowed: bool) -> Table:
+    handler = service.delete if allowed else not_allowed
+    return [("DELETE", resource, handler) for resource in (_STUDY, _SERIES)]
+
+
+def _routes(table: Table) -> list[BaseRoute]:
     return [Route(path, handler, methods=[method]) for method, path, handler in table]
+
+
+async def _bad_disk(_: Request, error: Exception) -> Response:
+    log.error("archive_disk_failed", reason=type(error).__name__, errno=getattr(error, "errno", None))
+    return PlainTextResponse("the archive cannot read or write its data; `archive check` lists damaged files", 500)
 
 
 async def _bad_query(_: Request, error: Exception) -> Response:

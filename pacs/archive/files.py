@@ -10,6 +10,7 @@ import os
 import secrets
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 _SYNC_THREADS = 4
@@ -60,9 +61,8 @@ class FileStore:
 
     def settle(self, intent: Path, known: Known) -> None:
         """Removes the files of an intent that the index does not know, then the intent."""
-        for path in intent.read_text(encoding="ascii").split():
-            if not known(path):
-                (self.folder / path).unlink(missing_ok=True)
+        paths = intent.read_text(encoding="ascii").split()
+        self._remove(path for path in paths if not known(path))
         intent.unlink(missing_ok=True)
 
     def place(self, moves: Sequence[tuple[Path, str]]) -> None:
@@ -75,7 +75,7 @@ class FileStore:
             source.rename(target)
         list(self._syncers.map(sync_folder, folders))
 
-    def remove(self, paths: Iterable[str]) -> None:
+    def _remove(self, paths: Iterable[str]) -> None:
         """Removes files, and the folders that are empty then."""
         folders = set()
         for path in paths:
@@ -83,7 +83,7 @@ class FileStore:
             target.unlink(missing_ok=True)
             folders.add(target.parent)
         for folder in folders:
-            if folder.is_dir() and not any(folder.iterdir()):
+            with suppress(OSError):  # not empty, or gone
                 folder.rmdir()
 
     def _made(self, folder: Path) -> set[Path]:

@@ -50,7 +50,7 @@ class Filing:
         intents: list[Path] = []
 
         def run(connection: sqlite3.Connection) -> list[Outcome]:
-            entries = _Entries(connection)
+            entries = Entries(connection)
             outcomes = [entries.enter(received) for received in batch]
             entries.count()
             moves = [
@@ -100,7 +100,7 @@ class _Series:
     dictionary: bytes
 
 
-class _Entries:
+class Entries:
     """The rows of one batch."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:

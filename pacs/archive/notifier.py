@@ -1,7 +1,8 @@
 """Announces studies: once a study was unchanged for a while, its event is posted until it is taken with 204.
 
 What is due is state of the index, not a timer: a study is due while `notified_version < version`. So nothing is lost
-with the process, and instances that come later make a new event.
+with the process, and instances that come later make a new event. An event that is refused holds up no other. A study
+without a PatientID has nobody to be announced for: the callback requires one.
 """
 
 import asyncio
@@ -38,11 +39,13 @@ _TEXTS = (
 _NAMES = ("PatientName", "ReferringPhysicianName")
 
 _DUE = """
-    SELECT id, version, study_instance_uid, patient_id, number_of_series, number_of_instances, attributes
-    FROM studies WHERE notified_version < version AND (changed_at <= ? OR changed_at > ?)
-    ORDER BY changed_at LIMIT ?
+    SELECT id, version, study_instance_uid, patient_id, number_of_series, number_of_instances, attributes, changed_at
+    FROM studies
+    WHERE notified_version < version AND patient_id <> '' AND (changed_at <= ? OR changed_at > ?)
+        AND (changed_at, id) > (?, ?)
+    ORDER BY changed_at, id LIMIT ?
 """
-_NEXT = "SELECT min(changed_at) FROM studies WHERE notified_version < version"
+_NEXT = "SELECT min(changed_at) FROM studies WHERE notified_version < version AND patient_id <> ''"
 _TAKEN = "UPDATE studies SET notified_version = max(notified_version, ?), notified_at = ? WHERE id = ?"
 
 
@@ -53,6 +56,7 @@ class Event:
     study: int
     version: int
     body: dict[str, Any]
+    changed_at: float
 
 
 class Notifier:
@@ -100,21 +104,23 @@ class Notifier:
     async def _announce_due(self, client: httpx.AsyncClient, url: str) -> bool:
         """Posts everything that is due, the oldest first; whether all of it was taken."""
         self._changed.clear()
-        while events := await self._index.read(self._due):
-            results = [await self._post(client, url, event) for event in events]
-            if not all(results):
-                return False
-        return True
+        are_taken, behind = True, (0.0, 0)
+        while events := await self._index.read(lambda connection: self._due(connection, behind)):
+            for event in events:
+                are_taken &= await self._post(client, url, event)
+            behind = events[-1].changed_at, events[-1].study
+        return are_taken
 
-    def _due(self, connection: sqlite3.Connection) -> list[Event]:
+    def _due(self, connection: sqlite3.Connection, behind: tuple[float, int]) -> list[Event]:
         """Studies that are stable; one that changed in the future, by a clock that was set back, is as well."""
         now = time.time()
-        rows = connection.execute(_DUE, (now - self._options.stable_age_seconds, now + 1, _AT_ONCE)).fetchall()
+        stable = now - self._options.stable_age_seconds
+        rows = connection.execute(_DUE, (stable, now + 1, *behind, _AT_ONCE)).fetchall()
         modalities = search.modalities(connection, [row[0] for row in rows])
         return [self._event(connection, row, modalities[row[0]]) for row in rows]
 
     def _event(self, connection: sqlite3.Connection, row: tuple[Any, ...], modalities: list[str]) -> Event:
-        study, version, study_instance_uid, patient_id, series, instances, attributes = row
+        study, version, study_instance_uid, patient_id, series, instances, attributes, changed_at = row
         dataset = Dataset(orjson.loads(attributes))
         body = {
             "SourceID": self._options.source_id,
@@ -129,7 +135,7 @@ class Notifier:
             **{keyword: dataset.text(keyword) for keyword in _TEXTS},
             **{keyword: _name(dataset, keyword) for keyword in _NAMES},
         }
-        return Event(study, version, body)
+        return Event(study, version, body, changed_at)
 
     async def _post(self, client: httpx.AsyncClient, url: str, event: Event) -> bool:
         """Whether the event was taken; then it is remembered."""

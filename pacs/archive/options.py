@@ -19,4 +19,3 @@ class ArchiveOptions:
     stable_age_seconds: float = 2.0
     source_id: str = "dicom-graph"
     allow_delete: bool = False
-    thumbnails: bool = True

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
+import orjson
 import structlog
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -16,6 +17,7 @@ from pacs.archive.files import FileStore
 from pacs.archive.index import Index
 from pacs.archive.lookup import Instance
 from pacs.archive.streams import file_pieces, threaded
+from pacs.attributes import JSONDataset
 
 log = structlog.get_logger(__name__)
 
@@ -33,7 +35,7 @@ class RetrieveService:
         """`GET` of a study, series or instance: every object in a part of its own, as stored."""
         _require(request, http.DICOM)
         instances = await self.find(request)
-        paths = [self._path(instance) for instance in instances]
+        paths = [self.path(instance) for instance in instances]
         await asyncio.to_thread(_check_files, instances, paths)
         parts = [(one.file_bytes, file_pieces(path)) for one, path in zip(instances, paths, strict=True)]
         return multipart_response(http.DICOM, parts)
@@ -48,7 +50,7 @@ class RetrieveService:
         """`GET …/bulkdata/{path}`: the value that a `BulkDataURI` stands for."""
         ranges = _require(request, http.OCTETS)
         instance = (await self.find(request))[0]
-        path = self._path(instance)
+        path = self.path(instance)
         await asyncio.to_thread(_check_files, [instance], [path])
         value = await asyncio.to_thread(bulkdata.find, path, request.path_params["path"])
         if value is None:
@@ -71,12 +73,21 @@ class RetrieveService:
             before = b","
         yield b"]"
 
-    def _path(self, instance: Instance) -> Path:
+    async def dataset(self, instance: Instance) -> JSONDataset:
+        """An instance's metadata."""
+        (encoded,) = await self._index.read(partial(lookup.metadata, instances=[instance], base=http.ROOT))
+        found: JSONDataset = orjson.loads(encoded)
+        return found
+
+    def path(self, instance: Instance) -> Path:
+        """Where an instance's file lies."""
         return self._files.path(instance.study_instance_uid, instance.sop_instance_uid)
 
 
-def multipart_response(content_type: str, parts: Sequence[tuple[int, Iterator[bytes]]]) -> Response:
-    """Parts of known length, streamed."""
+def multipart_response(
+    content_type: str, parts: Sequence[tuple[int, Iterator[bytes]]], *, outer: str | None = None
+) -> Response:
+    """Parts of known length, streamed; `outer` is their type without its parameters."""
     boundary = multipart.new_boundary()
     openings = [multipart.opening(boundary, content_type, first=number == 0) for number in range(len(parts))]
     closing = multipart.closing(boundary)
@@ -90,7 +101,7 @@ def multipart_response(content_type: str, parts: Sequence[tuple[int, Iterator[by
         yield closing
 
     headers = {
-        "content-type": f'{http.MULTIPART}; type="{content_type}"; boundary={boundary}',
+        "content-type": f'{http.MULTIPART}; type="{outer or content_type}"; boundary={boundary}',
         "content-length": str(length),
     }
     return StreamingResponse(body(), headers=headers)

@@ -1,0 +1,71 @@
+"""Deleting studies and series, as most servers offer it. PS3.18 has no such transaction: it is off unless allowed."""
+
+import asyncio
+import sqlite3
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from pacs.archive import lookup
+from pacs.archive.files import FileStore, relative_path
+from pacs.archive.filing import Filing
+from pacs.archive.index import Index
+
+_RECOUNT = """
+    UPDATE studies SET
+        number_of_series = (SELECT count(*) FROM series WHERE series.study = studies.id),
+        number_of_instances =
+            (SELECT coalesce(sum(number_of_instances), 0) FROM series WHERE series.study = studies.id)
+    WHERE study_instance_uid = ?
+"""
+_DELETE_SERIES = """
+    DELETE FROM series
+    WHERE series_instance_uid = ? AND study = (SELECT id FROM studies WHERE study_instance_uid = ?)
+"""
+
+
+class DeleteService:
+    """Deletion from one archive."""
+
+    def __init__(self, index: Index, files: FileStore, filing: Filing) -> None:
+        self._index = index
+        self._files = files
+        self._filing = filing
+
+    async def delete(self, request: Request) -> Response:
+        """`DELETE /studies/{study}[/series/{series}]`: 204, or 404. The index first: no entry outlives its file."""
+        intents: list[Path] = []
+
+        def run(connection: sqlite3.Connection) -> None:
+            instances = lookup.find(connection, request.path_params)
+            paths = [relative_path(one.study_instance_uid, one.sop_instance_uid) for one in instances]
+            intents.append(self._files.intend(paths))
+            _delete(connection, request.path_params)
+
+        await self._index.write(run, lambda: self._settle(intents))
+        await asyncio.to_thread(self._settle, intents)
+        return Response(status_code=204)
+
+    def _settle(self, intents: list[Path]) -> None:
+        """Removes the files that the index no longer has."""
+        for intent in intents:
+            self._files.settle(intent, self._filing.is_known)
+
+
+def _delete(connection: sqlite3.Connection, path: Mapping[str, Any]) -> None:
+    study, series = path["study"], path.get("series")
+    if series is None:
+        connection.execute("DELETE FROM studies WHERE study_instance_uid = ?", (study,))
+        return
+    connection.execute(_DELETE_SERIES, (series, study))
+    connection.execute(_RECOUNT, (study,))
+    connection.execute("DELETE FROM studies WHERE study_instance_uid = ? AND number_of_series = 0", (study,))
+
+
+async def not_allowed(_: Request) -> Response:
+    """What `DELETE` gets while it is off."""
+    raise HTTPException(403, "this archive does not delete: its option allow_delete is off")
