@@ -49,6 +49,11 @@ def _pixel_ratio(image: Image) -> float:
     return 1.0
 
 
+def halvings(image: Image, size: Size) -> int:
+    """How often both sides of the image can be halved and still be twice those of the picture."""
+    return max(0, min(image.rows // size.height, image.columns // size.width).bit_length() - 2)
+
+
 def thinned(pixels: NDArray[Any], size: Size) -> NDArray[Any]:
     """Every n-th row and column, where the picture is so much smaller that nobody can tell: what follows is cheap."""
     step = min(pixels.shape[0] // (size.height * _OVERSAMPLING), pixels.shape[1] // (size.width * _OVERSAMPLING))

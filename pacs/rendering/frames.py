@@ -13,20 +13,23 @@ from pacs.rendering.codestream import dimensions
 from pacs.rendering.decoders import PLUGINS
 from pacs.rendering.fragments import compressed_frame
 from pacs.rendering.image import Image
+from pacs.rendering.reduced import reduced
 
 _COMPRESSED_SLACK_BYTES = 1 << 16
 _BYTES_A_SAMPLE_WHILE_DECODING = 8
 
 
-def read_frame(file: BinaryIO, image: Image, most_bytes: int) -> tuple[NDArray[Any], str]:
+def read_frame(file: BinaryIO, image: Image, most_bytes: int, halvings: int = 0) -> tuple[NDArray[Any], str]:
     """(pixels, photometric interpretation) of the image's frame, as (rows, columns) or (rows, columns, 3).
+
+    Both sides may be halved `halvings` times, where the encoding makes that cheaper.
 
     Raises NoPicture before anything is decoded that would take more than `most_bytes`.
     """
     if _needed_bytes(image) > most_bytes:
         raise NoPicture("too_large")
     try:
-        pixels, photometric = _compressed(file, image) if image.encapsulated else _native(file, image)
+        pixels, photometric = _compressed(file, image, halvings) if image.encapsulated else _native(file, image)
     except (NoPicture, MemoryError):
         raise
     except NotImplementedError:
@@ -42,11 +45,14 @@ def _needed_bytes(image: Image) -> int:
     return image.rows * image.columns * image.samples * max(_BYTES_A_SAMPLE_WHILE_DECODING, image.bits_allocated // 4)
 
 
-def _compressed(file: BinaryIO, image: Image) -> tuple[NDArray[Any], str]:
+def _compressed(file: BinaryIO, image: Image, halvings: int) -> tuple[NDArray[Any], str]:
     if image.transfer_syntax not in PLUGINS:
         raise NoPicture("unsupported")
     frame = compressed_frame(file, image, 2 * image.frame_bytes + _COMPRESSED_SLACK_BYTES)
     _check(frame, image)
+    small = reduced(frame, image, halvings)
+    if small is not None:
+        return small
     decoder = get_decoder(image.transfer_syntax)
     source = encapsulate([frame], has_bot=False)
     failure: Exception = NoPicture("damaged")

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pacs.rendering.canvas import encoded, size_of, thinned
+from pacs.rendering.canvas import encoded, halvings, size_of, thinned
 from pacs.rendering.colour import colour
 from pacs.rendering.decoders import register
 from pacs.rendering.deflated import inflated
@@ -25,8 +25,8 @@ def render(path: Path, rendering: Rendering, memory_bytes: int) -> Picture:
     with path.open("rb", _BUFFER_BYTES) as stored:
         file = inflated(stored, memory_bytes // _INFLATED_PART)
         image = read_image(file, rendering.frame)
-        pixels, photometric = read_frame(file, image, memory_bytes)
-    size = size_of(image, rendering)
+        size = size_of(image, rendering)
+        pixels, photometric = read_frame(file, image, memory_bytes, halvings(image, size))
     pixels = thinned(pixels, size)
     is_grey = image.samples == 1 and photometric != "PALETTE COLOR"
     shown = grey(pixels, image, rendering.window) if is_grey else colour(pixels, photometric, image)

@@ -315,6 +315,19 @@ def test_twins_of_the_wheel_look_the_same(name: str, twin: str) -> None:
     assert np.abs(ours - theirs).mean() < (6.0 if "jpeg2k" in name else 0.01)
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["693_J2KI.dcm", "J2K_pixelrep_mismatch.dcm", "JPEG2000.dcm", "MR_small_jp2klossless.dcm", "examples_jpeg2k.dcm"],
+)
+def test_a_thumbnail_of_jpeg_2000_looks_like_the_whole_picture(name: str) -> None:
+    whole = pillow.fromarray(shown(wheel_file(name)).astype("u1"))
+    small = shown(wheel_file(name), viewport=(60, 60))
+
+    expected = np.asarray(whole.resize(small.shape[1::-1], pillow.Resampling.BOX), np.int16)
+
+    assert np.abs(small - expected).mean() < 6
+
+
 def test_high_throughput_jpeg_2000_is_shown(path: Path) -> None:
     made = image_dataset(np.zeros((32, 32), "u2"), TransferSyntaxUID=HTJ2KLossless)
     made.PixelData = encapsulate([HTJ2K_FRAME])
