@@ -9,6 +9,7 @@ import asyncio
 import sqlite3
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import httpx
@@ -105,13 +106,13 @@ class Notifier:
         """Posts everything that is due, the oldest first; whether all of it was taken."""
         self._changed.clear()
         are_taken, behind = True, (0.0, 0)
-        while events := await self._index.read(lambda connection: self._due(connection, behind)):
+        while events := await self._index.read(partial(self._due, behind)):
             for event in events:
                 are_taken &= await self._post(client, url, event)
             behind = events[-1].changed_at, events[-1].study
         return are_taken
 
-    def _due(self, connection: sqlite3.Connection, behind: tuple[float, int]) -> list[Event]:
+    def _due(self, behind: tuple[float, int], connection: sqlite3.Connection) -> list[Event]:
         """Studies that are stable; one that changed in the future, by a clock that was set back, is as well."""
         now = time.time()
         stable = now - self._options.stable_age_seconds

@@ -24,8 +24,11 @@ class Callback:
         self.bodies: list[Any] = []
         self.tokens: list[str | None] = []
         self.failures: list[int] = []
+        self.refused_study: str | None = None
 
     async def post(self, request: Request) -> Response:
+        if (await request.json())["StudyInstanceUID"] == self.refused_study:
+            return Response(status_code=400)
         if self.failures:
             return Response(status_code=self.failures.pop())
         self.bodies.append(await request.json())
@@ -123,3 +126,28 @@ async def test_a_restart_loses_no_event_and_repeats_none(tmp_path: Path) -> None
     async with announcing(tmp_path, callback):
         await asyncio.sleep(3 * STABLE_SECONDS)
     assert len(callback.bodies) == 1
+
+
+async def test_a_refused_event_holds_up_no_other(tmp_path: Path) -> None:
+    callback = Callback()
+    callback.refused_study = "1.2.3.100"
+    studies = [f"1.2.3.{number}" for number in range(100, 130)]
+    async with announcing(tmp_path, callback) as archive:
+        await archive.store(
+            *(
+                instance(StudyInstanceUID=study, SeriesInstanceUID=f"{study}.1", SOPInstanceUID=f"{study}.1.1")
+                for study in studies
+            )
+        )
+        await callback.until(lambda: len(callback.bodies) == len(studies) - 1)
+    assert {body["StudyInstanceUID"] for body in callback.bodies} == set(studies[1:])
+
+
+async def test_a_study_of_nobody_is_not_announced(tmp_path: Path) -> None:
+    callback = Callback()
+    async with announcing(tmp_path, callback) as archive:
+        await archive.store(instance(PatientID="", StudyInstanceUID="1.2.4", SOPInstanceUID="1.2.4.1"))
+        await archive.store(instance())
+        await callback.until(lambda: len(callback.bodies) == 1)
+        await asyncio.sleep(2 * STABLE_SECONDS)
+    assert [body["StudyInstanceUID"] for body in callback.bodies] == ["1.2.3.1"]
