@@ -37,6 +37,10 @@ class Context:
     loaders: Loaders = field(init=False)
 
     def __post_init__(self) -> None:
+        self.forget_loaded()
+
+    def forget_loaded(self) -> None:
+        """Begins anew what a request remembers of the PACS: a subscription does so for each of its events."""
         self.loaders = Loaders(self.services.pacs)
 
     @cached_property

@@ -134,6 +134,7 @@ class ExamEventSubscriptions:
         )
         async with subscription:
             async for record in subscription:
+                info.context.forget_loaded()
                 yield ExamEvent.of(record)
 
 

@@ -7,8 +7,10 @@ from itertools import pairwise
 
 import httpx
 import orjson
+import websockets
 
 from tests.graph.api import Api, subscribe
+from tests.samples import Exam
 
 NEW_EXAM = "subscription ($after: String) { newExam(after: $after) { cursor patientID studyInstanceUID } }"
 
@@ -120,8 +122,6 @@ async def test_a_cursor_of_another_store_is_expired(api: Api) -> None:
 
 
 async def test_the_announced_study_is_read_from_the_pacs(api: Api) -> None:
-    from tests.samples import Exam
-
     exam = Exam(attributes={"StudyID": "S1"})
     await api.upload(exam.image().content)
     body = {"StudyInstanceUID": exam.study, "PatientID": exam.patient_id}
@@ -132,9 +132,23 @@ async def test_the_announced_study_is_read_from_the_pacs(api: Api) -> None:
     assert data["examEvents"]["nodes"][0]["study"] == {"studyID": "S1", "series": [{"modality": "CT"}]}
 
 
-async def test_messages_over_the_socket_are_text_and_the_legacy_protocol_is_refused(base_url: str) -> None:
-    import websockets
+async def test_each_event_reads_its_study_anew(live: Api, base_url: str) -> None:
+    exam = Exam()
+    first = exam.image()
+    body = {"StudyInstanceUID": exam.study, "PatientID": exam.patient_id}
+    query = "subscription { newExam { study { series { instances { sopInstanceUID } } } } }"
+    counts = []
+    async with subscribe(base_url, query) as subscriber:
+        for image in (first, exam.image(first.series)):
+            await live.upload(image.content)
+            await live.http.post("/new-exam-callback", json=body)
+            (series,) = (await subscriber.next())["newExam"]["study"]["series"]
+            counts.append(len(series["instances"]))
 
+    assert counts == [1, 2]
+
+
+async def test_messages_over_the_socket_are_text_and_the_legacy_protocol_is_refused(base_url: str) -> None:
     url = base_url.replace("http", "ws") + "/graphql"
     try:
         async with websockets.connect(url, subprotocols=[websockets.Subprotocol("graphql-ws")]) as socket:
