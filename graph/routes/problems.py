@@ -39,6 +39,8 @@ def _store_unavailable(_: Request, __: Exception) -> Response:
 
 
 def _no_picture(_: Request, error: Exception) -> Response:
+    if isinstance(error, NoPicture) and error.reason == "busy":
+        return problem(503, str(error), headers={"Retry-After": str(_RETRY_SECONDS)})
     return problem(406, str(error))
 
 
