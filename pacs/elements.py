@@ -32,6 +32,9 @@ _FRAGMENT_AHEAD_BYTES = 512
 
 _SHORT_VRS = "AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US"
 _LONG_VRS = "OB OD OF OL OV OW SQ SV UC UN UR UT UV"
+LONG_VRS = frozenset(_LONG_VRS.split())
+"""VRs whose explicit form has a length of 32 bits (PS3.5 table 7.1-1)."""
+
 _FRAGMENTED_VRS = ("OB", "OW", "OB or OW")
 _VRS = {vr.encode(): (vr, False) for vr in _SHORT_VRS.split()} | {vr.encode(): (vr, True) for vr in _LONG_VRS.split()}
 

@@ -24,6 +24,7 @@ from pacs.archive.pictures import PictureService
 from pacs.archive.qido import SearchService
 from pacs.archive.stow import Store
 from pacs.archive.wado import RetrieveService
+from pacs.archive.wado_uri import UriService
 from pacs.archive.worklist import Worklist
 from pacs.errors import BadQuery
 from pacs.thumbnails import Renderer
@@ -52,6 +53,7 @@ def create_archive(options: ArchiveOptions, lock: DataLock | None = None) -> Sta
     filing = Filing(index, files, notifier.wake)
     retrieve = RetrieveService(index, files)
     renderer = Renderer()
+    pictures = PictureService(retrieve, renderer)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -73,7 +75,8 @@ def create_archive(options: ArchiveOptions, lock: DataLock | None = None) -> Sta
     return Starlette(
         routes=[
             *_routes(_store_and_search(Store(filing, files), SearchService(index))),
-            *_routes(_retrieve(retrieve, FrameService(retrieve), PictureService(retrieve, renderer))),
+            *_routes(_retrieve(retrieve, FrameService(retrieve), pictures)),
+            Route("/wado", UriService(retrieve, pictures).get, methods=["GET"]),
             *_routes(_delete(DeleteService(index, files, filing), allowed=options.allow_delete)),
             *ups_routes.routes(worklist),
         ],

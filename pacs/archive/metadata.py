@@ -71,7 +71,7 @@ class MetadataBuilder:
             return
         scope = scopes[depth]
         tag = f"{element.tag:08X}"
-        vr = self._vr(element, scope)
+        vr = resolve_vr(element, signed=scope.signed)
         if vr == "SQ":
             scope.sequence_values = []
             scope.sequence_path = f"{scope.path}{tag}/"
@@ -91,13 +91,6 @@ class MetadataBuilder:
         parent.sequence_values.append(item)
         del self._scopes[depth:]
         self._scopes.append(_Scope(item, path, parent.encodings, parent.signed))
-
-    @staticmethod
-    def _vr(element: Element, scope: _Scope) -> str:
-        vr = _AMBIGUOUS.get(element.vr, element.vr)
-        if vr == "US or SS":
-            return "SS" if scope.signed and element.tag not in _LUT_DESCRIPTORS else "US"
-        return vr
 
     def _attribute(self, source: Source, element: Element, vr: str, scope: _Scope, tag: str) -> dict[str, Any]:
         convert = _CONVERTERS.get(vr)
@@ -123,14 +116,27 @@ def absolute(encoded: bytes, instance_url: str) -> bytes:
     return encoded.replace(_RELATIVE, _RELATIVE + orjson.dumps(instance_url)[1:-1] + b"/")
 
 
-def little_endian(raw: bytes, vr: str, big_endian: bool) -> bytes:
-    """Binary values as DICOM JSON and bulk data have them: in little endian words."""
-    code = _WORDS.get(vr)
-    if not big_endian or code is None:
+def resolve_vr(element: Element, *, signed: bool) -> str:
+    """The VR of an element that the dictionary leaves open; `signed` is its dataset's Pixel Representation."""
+    vr = _AMBIGUOUS.get(element.vr, element.vr)
+    if vr == "US or SS":
+        return "SS" if signed and element.tag not in _LUT_DESCRIPTORS else "US"
+    return vr
+
+
+def swapped(raw: bytes, vr: str) -> bytes:
+    """A big endian value in little endian."""
+    code = _WORDS.get(vr) or _NUMBERS.get(vr) or ("H" if vr == "AT" else None)
+    if code is None:
         return raw
-    words = array(code, raw[: len(raw) - len(raw) % struct.calcsize("<" + code)])
+    words = array(code, raw[: len(raw) - len(raw) % array(code).itemsize])
     words.byteswap()
     return words.tobytes() + raw[len(words) * words.itemsize :]
+
+
+def little_endian(raw: bytes, vr: str, big_endian: bool) -> bytes:
+    """Binary values as DICOM JSON and bulk data have them: in little endian words."""
+    return swapped(raw, vr) if big_endian and vr in _WORDS else raw
 
 
 @lru_cache(maxsize=256)

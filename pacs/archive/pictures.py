@@ -33,7 +33,10 @@ class PictureService:
         return await self._picture(request, _rendering(request, thumbnail=True))
 
     async def _picture(self, request: Request, rendering: Rendering) -> Response:
-        instances = await self._retrieve.find(request)
+        return await self.show(await self._retrieve.find(request), rendering)
+
+    async def show(self, instances: list[Instance], rendering: Rendering) -> Response:
+        """The picture of the instance that represents them; 406 with the reason when there is none."""
         reason = "there is no picture"
         for instance in _candidates(instances):
             try:

@@ -1,9 +1,10 @@
 """Retrieve (WADO-RS, PS3.18 §10.4): objects as stored, metadata and bulk data."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import orjson
 import structlog
@@ -12,11 +13,11 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from pacs import multipart
-from pacs.archive import bulkdata, http, lookup
+from pacs.archive import bulkdata, http, lookup, negotiation
 from pacs.archive.files import FileStore
 from pacs.archive.index import Index
 from pacs.archive.lookup import Instance
-from pacs.archive.streams import file_pieces, threaded
+from pacs.archive.streams import threaded
 from pacs.attributes import JSONDataset
 
 log = structlog.get_logger(__name__)
@@ -32,12 +33,12 @@ class RetrieveService:
         self._files = files
 
     async def objects(self, request: Request) -> Response:
-        """`GET` of a study, series or instance: every object in a part of its own, as stored."""
-        _require(request, http.DICOM)
+        """`GET` of a study, series or instance: every object in a part of its own; see `negotiation`."""
+        accepted = [found.parameters.get("transfer-syntax") for found in _require(request, http.DICOM)]
         instances = await self.find(request)
         paths = [self.path(instance) for instance in instances]
-        await asyncio.to_thread(_check_files, instances, paths)
-        parts = [(one.file_bytes, file_pieces(path)) for one, path in zip(instances, paths, strict=True)]
+        await asyncio.to_thread(self.check_files, instances, paths)
+        parts = [negotiation.pieces(one, path, accepted) for one, path in zip(instances, paths, strict=True)]
         return multipart_response(http.DICOM, parts)
 
     async def metadata(self, request: Request) -> Response:
@@ -51,7 +52,7 @@ class RetrieveService:
         ranges = _require(request, http.OCTETS)
         instance = (await self.find(request))[0]
         path = self.path(instance)
-        await asyncio.to_thread(_check_files, [instance], [path])
+        await asyncio.to_thread(self.check_files, [instance], [path])
         value = await asyncio.to_thread(bulkdata.find, path, request.path_params["path"])
         if value is None:
             raise HTTPException(404, "there is no such bulk data")
@@ -62,7 +63,11 @@ class RetrieveService:
 
     async def find(self, request: Request) -> list[Instance]:
         """The instances that the URL means; 404 when there are none."""
-        return await self._index.read(lambda connection: lookup.find(connection, request.path_params))
+        return await self.find_by(request.path_params)
+
+    async def find_by(self, uids: Mapping[str, Any]) -> list[Instance]:
+        """The instances of a `study`, `series`, `instance`; 404 when there are none."""
+        return await self._index.read(lambda connection: lookup.find(connection, uids))
 
     async def _metadata(self, instances: Sequence[Instance], base: str) -> AsyncIterator[bytes]:
         before = b"["
@@ -83,15 +88,23 @@ class RetrieveService:
         """Where an instance's file lies."""
         return self._files.path(instance.study_instance_uid, instance.sop_instance_uid)
 
+    @staticmethod
+    def check_files(instances: Iterable[Instance], paths: Iterable[Path]) -> None:
+        """A file that is missing or cut is told before the answer begins, while there is a status to tell it with."""
+        for instance, path in zip(instances, paths, strict=True):
+            if not path.is_file() or path.stat().st_size != instance.file_bytes:
+                log.error("archive_damaged_file", sop_instance_uid=instance.sop_instance_uid)
+                raise HTTPException(500, "a stored file is missing or damaged; `archive check` lists such files")
+
 
 def multipart_response(
-    content_type: str, parts: Sequence[tuple[int, Iterator[bytes]]], *, outer: str | None = None
+    content_type: str, parts: Sequence[tuple[int | None, Iterator[bytes]]], *, outer: str | None = None
 ) -> Response:
-    """Parts of known length, streamed; `outer` is their type without its parameters."""
+    """Parts with their lengths, streamed; `outer` is their type without its parameters."""
     boundary = multipart.new_boundary()
     openings = [multipart.opening(boundary, content_type, first=number == 0) for number in range(len(parts))]
     closing = multipart.closing(boundary)
-    length = sum(map(len, openings)) + sum(length for length, _ in parts) + len(closing)
+    lengths = [length for length, _ in parts if length is not None]
 
     async def body() -> AsyncIterator[bytes]:
         for opening, (_, pieces) in zip(openings, parts, strict=True):
@@ -100,10 +113,9 @@ def multipart_response(
                 yield piece
         yield closing
 
-    headers = {
-        "content-type": f'{http.MULTIPART}; type="{outer or content_type}"; boundary={boundary}',
-        "content-length": str(length),
-    }
+    headers = {"content-type": f'{http.MULTIPART}; type="{outer or content_type}"; boundary={boundary}'}
+    if len(lengths) == len(parts):
+        headers["content-length"] = str(sum(map(len, openings)) + sum(lengths) + len(closing))
     return StreamingResponse(body(), headers=headers)
 
 
@@ -119,11 +131,3 @@ def _require(request: Request, content_type: str) -> list[http.MediaRange]:
     if not fitting:
         raise HTTPException(406, f'only {http.MULTIPART}; type="{content_type}" is served here')
     return fitting
-
-
-def _check_files(instances: Iterable[Instance], paths: Iterable[Path]) -> None:
-    """A file that is missing or cut is told before the answer begins, while there is a status to tell it with."""
-    for instance, path in zip(instances, paths, strict=True):
-        if not path.is_file() or path.stat().st_size != instance.file_bytes:
-            log.error("archive_damaged_file", sop_instance_uid=instance.sop_instance_uid)
-            raise HTTPException(500, "a stored file is missing or damaged; `archive check` lists such files")

@@ -1,0 +1,113 @@
+"""A stored file as Explicit VR Little Endian (PS3.5 §A.2), for those that must not be sent as they are.
+
+Implicit VR, Big Endian and deflated datasets are re-encoded element by element, in constant memory. Compressed pixels
+are not decoded here.
+"""
+
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydicom.uid import ExplicitVRLittleEndian
+
+from pacs import file_meta
+from pacs.archive.metadata import resolve_vr, swapped
+from pacs.archive.streams import CHUNK_BYTES
+from pacs.elements import ITEM, LONG_VRS, Element, walk
+from pacs.sources import Source
+
+RECODABLE = frozenset({"1.2.840.10008.1.2", "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99"})
+"""Transfer syntaxes whose datasets can be re-encoded."""
+
+_UNDEFINED = 0xFFFFFFFF
+_ITEM_START = struct.pack("<HHL", 0xFFFE, 0xE000, _UNDEFINED)
+_ENDS = {True: struct.pack("<HHL", 0xFFFE, 0xE0DD, 0), False: struct.pack("<HHL", 0xFFFE, 0xE00D, 0)}
+_PIXEL_REPRESENTATION = 0x00280103
+_LONGEST_SHORT = 0xFFFF
+
+
+def explicit_little_endian(path: Path) -> Iterator[bytes]:
+    """The bytes of the file, re-encoded. `BadDicom` and `OSError` when it is damaged."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        meta = file_meta.read_meta(file, size)
+        source, offset, encoding = file_meta.open_dataset(file, size, meta)
+        yield _meta(meta)
+        yield from _Recoder(source).recode(walk(source, offset, encoding))
+
+
+class _Recoder:
+    """Writes sequences and items with delimiters, so that no length need be known in advance."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._open: list[tuple[bool, int]] = []  # (is it a sequence, depth), outermost first
+        self._is_signed = False
+
+    def recode(self, elements: Iterator[Element]) -> Iterator[bytes]:
+        """The elements as Explicit VR Little Endian."""
+        for element in elements:
+            if element.tag & 0xFFFF == 0:  # a group length, retired, would be wrong now
+                continue
+            yield self._close_until((element.tag == ITEM, element.depth - (element.tag == ITEM)))
+            if element.tag == ITEM:
+                self._open.append((False, element.depth))
+                yield _ITEM_START
+            elif element.vr == "SQ":
+                self._open.append((True, element.depth))
+                yield _header(element.tag, "SQ", _UNDEFINED)
+            else:
+                yield from self._value(element)
+        yield self._close_until((False, 0))
+
+    def _close_until(self, wanted: tuple[bool, int]) -> bytes:
+        """Ends what is open within the sequence or dataset that comes next."""
+        ends = b""
+        while self._open and self._open[-1] != wanted:
+            ends += _ENDS[self._open.pop()[0]]
+        return ends
+
+    def _value(self, element: Element) -> Iterator[bytes]:
+        vr = resolve_vr(element, signed=self._is_signed)
+        if element.tag == _PIXEL_REPRESENTATION and element.length == 2:
+            raw = self._source.read(element.offset, 2)
+            self._is_signed = any(raw)
+        if vr not in LONG_VRS and element.length > _LONGEST_SHORT:
+            vr = "UN"  # PS3.5 §6.2.2: what does not fit into the short form
+        length = element.length + element.length % 2
+        yield _header(element.tag, vr, length)
+        offset, end = element.offset, element.offset + element.length
+        while offset < end:
+            piece = self._source.read(offset, min(CHUNK_BYTES, end - offset))
+            offset += len(piece)
+            yield swapped(piece, vr) if element.big_endian else piece
+        if element.length % 2:
+            yield b"\0"
+
+
+def _header(tag: int, vr: str, length: int) -> bytes:
+    if vr in LONG_VRS:
+        return struct.pack("<HH2sHL", tag >> 16, tag & 0xFFFF, vr.encode(), 0, length)
+    return struct.pack("<HH2sH", tag >> 16, tag & 0xFFFF, vr.encode(), length)
+
+
+def _meta(meta: file_meta.FileMeta) -> bytes:
+    """Preamble and File Meta Information, with the new transfer syntax."""
+    texts = {**meta.values, file_meta.SYNTAX: str(ExplicitVRLittleEndian)}
+    group = _header(file_meta.VERSION, "OB", 2) + b"\0\1"
+    for tag, (vr, pad) in _META_TEXTS.items():
+        if text := texts.get(tag):
+            raw = text.encode("latin-1")
+            raw += pad if len(raw) % 2 else b""
+            group += _header(tag, vr, len(raw)) + raw
+    return b"\0" * 128 + b"DICM" + _header(file_meta.LENGTH, "UL", 4) + struct.pack("<L", len(group)) + group
+
+
+_META_TEXTS = {
+    file_meta.CLASS: ("UI", b"\0"),
+    file_meta.INSTANCE: ("UI", b"\0"),
+    file_meta.SYNTAX: ("UI", b"\0"),
+    file_meta.IMPLEMENTATION: ("UI", b"\0"),
+    file_meta.SOURCE_AE: ("AE", b" "),
+    file_meta.SENDING_AE: ("AE", b" "),
+}
