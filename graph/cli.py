@@ -42,6 +42,7 @@ def archive(
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 8042,
     notify_url: Annotated[str | None, typer.Option(help="Where new exams are announced.")] = None,
     stable_age_seconds: Annotated[float, typer.Option(help="Quiet time after which a study is announced.")] = 2.0,
+    allow_delete: Annotated[bool, typer.Option(help="Whether studies and series may be deleted.")] = False,
     watch_parent: Annotated[bool, typer.Option(hidden=True, help="Ends when standard input does.")] = False,
 ) -> None:
     """Runs the embedded PACS by itself. NOTIFY_TOKEN in the environment is presented at the notify URL."""
@@ -59,11 +60,39 @@ def archive(
         notify_url=notify_url,
         notify_token=os.environ.get("NOTIFY_TOKEN") or None,
         stable_age_seconds=stable_age_seconds,
+        allow_delete=allow_delete,
     )
     try:
         run_archive(options, socket=socket, host=host, port=port, watch_parent=watch_parent)
     except (ArchiveLocked, OSError) as error:
         _fail(error)
+
+
+@archive_app.command()
+def check(context: typer.Context) -> None:
+    """Verifies the stored files against the index, while the embedded PACS is stopped."""
+    import sqlite3  # noqa: PLC0415
+
+    from pacs.archive.lock import ArchiveLocked  # noqa: PLC0415
+    from pacs.archive.verify import verify  # noqa: PLC0415
+
+    try:
+        report = verify(context.obj)
+    except (ArchiveLocked, OSError) as error:
+        _fail(error)
+    except sqlite3.Error as error:
+        _fail(f"the index cannot be read: {error}")
+    problems = {
+        "missing": report.missing,
+        "damaged": report.damaged,
+        "not in the index": report.unknown,
+        "index": report.index_errors,
+    }
+    for kind, found in problems.items():
+        for one in found:
+            typer.echo(f"{kind}: {one}", err=True)
+    typer.echo(f"{report.instances} instances, {sum(map(len, problems.values()))} problems")
+    raise typer.Exit(0 if report.is_clean else 1)
 
 
 @app.command()

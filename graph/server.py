@@ -96,6 +96,7 @@ def _pacs(settings: Settings, base: str) -> Iterator[Path | None]:
     arguments = ["--data-dir", str(settings.data_dir / "archive")]
     arguments += ["--notify-url", f"{base}/new-exam-callback"]
     arguments += ["--stable-age-seconds", str(settings.stable_age_seconds)]
+    arguments += ["--allow-delete"] if settings.archive_allow_delete else []
     environment = os.environ | {"LOG_LEVEL": settings.log_level}
     if settings.callback_token is not None:
         environment["NOTIFY_TOKEN"] = settings.callback_token.get_secret_value()

@@ -54,6 +54,9 @@ class Settings(BaseSettings):
     stable_age_seconds: float = Field(
         2.0, ge=0, description="Embedded PACS: a study unchanged for so long is announced as a new exam."
     )
+    archive_allow_delete: bool = Field(
+        False, description="Embedded PACS: whether studies and series may be deleted over DICOMweb."
+    )
     archive_socket: Path | None = Field(
         None, description="Unix socket of an embedded PACS that is started by other means (`dicom-graph archive`)."
     )
