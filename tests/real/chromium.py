@@ -14,7 +14,7 @@ import websockets
 
 from tests.real.required import need
 
-_FLAGS = [
+_FLAGS = (
     "--headless",
     "--no-sandbox",
     "--disable-gpu",
@@ -25,7 +25,7 @@ _FLAGS = [
     "--disable-sync",
     "--remote-debugging-port=0",
     "--window-size=1400,900",
-]
+)
 _PATIENCE_SECONDS = 20.0
 
 
