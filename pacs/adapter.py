@@ -4,13 +4,15 @@ patientID is the fence: it goes into every search *and* is checked again, charac
 PACSs match it loosely (commas, wildcards, case).
 """
 
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import BinaryIO
 
 from pacs.attributes import Dataset
 from pacs.dicomweb import DicomWeb, PacsAddress
+from pacs.frames import ANY_FRAMES, retrieve_frames
+from pacs.multipart import Part
 from pacs.queries import DateRange, Match, Pattern, Wanted, exact
 from pacs.studies import ObjectFile, Studies
 
@@ -98,6 +100,31 @@ class Pacs:
     def retrieve(self, study: str, series: str, instance: str) -> AbstractAsyncContextManager[ObjectFile]:
         """The bytes of one object; see `Studies.retrieve`."""
         return self._studies.retrieve(study, series, instance)
+
+    async def owners(self, study: str) -> list[Dataset]:
+        """The study with this UID, whosever it is: one row for each patient under whom the PACS has it."""
+        uids = ("StudyInstanceUID", [study])
+        return await self._studies.search("studies", Match({}, self._decodes), include={"PatientID"}, uids=uids)
+
+    async def metadata(self, patient_id: str, study: str, series: str, instance: str | None = None) -> list[Dataset]:
+        """All attributes but the bulky ones, of one instance or of all in a series of the patient (PS3.18 §10.4)."""
+        below = f"/instances/{instance}" if instance else ""
+        wanted: dict[str, Wanted] = {
+            "PatientID": patient_id,
+            "StudyInstanceUID": study,
+            "SeriesInstanceUID": series,
+        }
+        if instance:
+            wanted["SOPInstanceUID"] = instance
+        match = Match(wanted)
+        found = map(Dataset, await self._web.search(f"studies/{study}/series/{series}{below}/metadata"))
+        return [dataset for dataset in found if match.accepts(dataset)]
+
+    def frames(
+        self, study: str, series: str, instance: str, numbers: Sequence[int], accept: str = ANY_FRAMES
+    ) -> AbstractAsyncContextManager[AsyncIterator[Part]]:
+        """Frames of one object, as stored; see `retrieve_frames`."""
+        return retrieve_frames(self._web, f"studies/{study}/series/{series}/instances/{instance}", numbers, accept)
 
     async def _below(
         self, resource: str, patient_id: str, keyword: str, uids: Iterable[str], include: Iterable[str]
