@@ -1,11 +1,13 @@
 """Runs the application under uvicorn, with the embedded PACS beside it where there is no other."""
 
 import os
+import signal
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
+from typing import NoReturn
 
 import typer
 import uvicorn
@@ -27,6 +29,7 @@ def run(workers: int = 1) -> None:
     """Serves until a signal says to stop; then lets requests finish, closes subscriptions, stops the embedded PACS."""
     settings = load()
     logs.configure(settings.log_level)
+    signal.signal(signal.SIGTERM, _end)
     if workers > 1 and settings.database_url is None:
         raise StartFailed("--workers needs DATABASE_URL: several processes cannot share the embedded store")
     with _listening(settings) as listener:
@@ -36,6 +39,11 @@ def run(workers: int = 1) -> None:
             settings = settings.model_copy(update={"archive_socket": archive_socket})
             _announce(settings, base)
             _serve(settings, listener, workers)
+
+
+def _end(*_: object) -> NoReturn:
+    """uvicorn, when it has stopped, raises the signal again: then everything here is to be left in order."""
+    raise SystemExit(0)
 
 
 def from_environment() -> Starlette:
@@ -62,13 +70,21 @@ def _serve(settings: Settings, listener: socket.socket, workers: int) -> None:
     )
     if workers == 1:
         server = uvicorn.Server(config)
-        server.run(sockets=[listener])
-        if not server.started:
-            raise StartFailed("the server did not start; the lines above say why")
+        with suppress(KeyboardInterrupt):
+            _run_one(server, listener)
         return
     if settings.archive_socket is not None:
         os.environ["ARCHIVE_SOCKET"] = str(settings.archive_socket)
     Multiprocess(config, sockets=[listener]).run()
+
+
+def _run_one(server: uvicorn.Server, listener: socket.socket) -> None:
+    try:
+        server.run(sockets=[listener])
+    except SystemExit:
+        if not server.started:
+            raise StartFailed("the server did not start; the lines above say why") from None
+        raise
 
 
 @contextmanager

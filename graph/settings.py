@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from graph.viewer.links import check_template
 from pacs.uids import check_root
 
 _MIB = 1024 * 1024
@@ -82,6 +83,24 @@ class Settings(BaseSettings):
         None, description="What the PACS must present at /new-exam-callback: bearer token, Basic password or ?token=."
     )
 
+    viewer_token_seconds: int = Field(300, gt=0, description="How long a viewer link may wait to be opened.")
+    viewer_session_seconds: int = Field(1800, gt=0, description="How long an opened viewer link shows its study.")
+    viewer_session_key: SecretStr | None = Field(
+        None,
+        min_length=32,
+        description="Secret of 32 characters or more that seals viewer sessions, the same on all replicas; "
+        "unset: a random one in DATA_DIR.",
+    )
+    dicom_viewer_url: str | None = Field(
+        None,
+        description="Viewer that links open, with {studyInstanceUID}, {role} and, with VIEWER_TOKEN_URL, {token}; "
+        "unset: the built-in page.",
+    )
+    viewer_token_url: str | None = Field(
+        None, description="External viewer's token endpoint (GET with studyUID, patientID, user, role); unset: our own."
+    )
+    viewer_authorization_token: SecretStr | None = Field(None, description="Bearer token for VIEWER_TOKEN_URL.")
+
     max_upload_bytes: int = Field(4096 * _MIB, gt=0, description="Largest DICOM file taken, in bytes.")
     max_upload_files: int = Field(1000, gt=0, description="Most files in one upload request.")
     max_request_bytes: int = Field(16384 * _MIB, gt=0, description="Largest upload request as a whole, in bytes.")
@@ -105,7 +124,7 @@ class Settings(BaseSettings):
             raise ValueError("is not a loopback address, and without authentication the server listens on no other")
         return host
 
-    @field_validator("pacs_url", "worklist_url", "public_url")
+    @field_validator("pacs_url", "worklist_url", "public_url", "viewer_token_url")
     @classmethod
     def _http_url(cls, url: str | None) -> str | None:
         if url is None:
@@ -116,6 +135,13 @@ class Settings(BaseSettings):
         if parts.username or parts.password or parts.query or parts.fragment:
             raise ValueError("must be a plain URL, without user name, password, query or fragment")
         return url.rstrip("/")
+
+    @field_validator("database_url")
+    @classmethod
+    def _store_url(cls, url: str | None) -> str | None:
+        if url is not None and urlsplit(url).scheme not in ("sqlite", "mongodb", "mongodb+srv"):
+            raise ValueError("is no store: write mongodb://host/database or sqlite:///path/to/file")
+        return url
 
     @field_validator("dicom_uid_root")
     @classmethod
@@ -135,6 +161,20 @@ class Settings(BaseSettings):
             raise ValueError("PACS_TOKEN and PACS_USERNAME exclude each other: set one of them")
         if self.worklist_token and self.worklist_username:
             raise ValueError("WORKLIST_TOKEN and WORKLIST_USERNAME exclude each other: set one of them")
+        return self
+
+    @field_validator("dicom_viewer_url")
+    @classmethod
+    def _viewer_template(cls, template: str | None) -> str | None:
+        return None if template is None else check_template(template)
+
+    @model_validator(mode="after")
+    def _viewer_of_tokens(self) -> Self:
+        takes_token = "{token}" in (self.dicom_viewer_url or "")
+        if self.viewer_token_url and not takes_token:
+            raise ValueError("VIEWER_TOKEN_URL needs DICOM_VIEWER_URL with {token}: the viewer that takes its tokens")
+        if takes_token and not self.viewer_token_url:
+            raise ValueError("DICOM_VIEWER_URL has {token}, which only tokens from VIEWER_TOKEN_URL can fill")
         return self
 
     @property
@@ -167,5 +207,5 @@ def _sentence(problem: Any) -> str:
         return reason
     name = str(problem["loc"][0])
     field = Settings.model_fields[name]
-    shown = "" if "Secret" in str(field.annotation) else f"={problem['input']!s}"
+    shown = "" if "Secret" in str(field.annotation) or name == "database_url" else f"={problem['input']!s}"
     return f"{name.upper()}{shown}: {reason[0].lower()}{reason[1:]}. {field.description}"

@@ -39,6 +39,7 @@ def test_the_readme_has_every_setting_with_its_default_and_sentence() -> None:
         ("DICOM_UID_ROOT", "1.02.3", "UID"),
         ("DICOM_UID_ROOT", "1.2.840.10008.1", "reserved"),
         ("DICOM_UID_ROOT", "1.2." + "9" * 40, "36"),
+        ("DATABASE_URL", "postgres://user:pw@host", "mongodb://"),
         ("MAX_UPLOAD_BYTES", "-1", "greater"),
         ("GRAPHIQL", "perhaps", "boolean"),
     ],
@@ -51,6 +52,7 @@ def test_a_wrong_value_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, name:
 
     assert str(error.value).startswith(name)
     assert hint in str(error.value)
+    assert "user:pw@host" not in str(error.value)
 
 
 def test_secrets_are_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,8 +42,9 @@ class ServerProcess:
     @property
     def archive_pid(self) -> int | None:
         """The embedded PACS, while it runs."""
-        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
-        return next((int(child) for child in children if b"archive" in _command(int(child))), None)
+        threads = Path(f"/proc/{self.pid}/task").iterdir()
+        children = [int(child) for thread in threads for child in (thread / "children").read_text().split()]
+        return next((child for child in children if b"archive" in _command(child)), None)
 
     def start(self) -> float:
         """Starts the server; returns the seconds until it was ready."""
@@ -71,6 +72,7 @@ class ServerProcess:
         for pid in pids:
             if pid is not None:
                 os.kill(pid, signal.SIGKILL)
+                _wait_until_dead(pid)
         if server:
             assert self._process is not None
             self._process.wait()
@@ -82,8 +84,25 @@ class ServerProcess:
         return self._process.wait(30)
 
 
+def _wait_until_dead(pid: int) -> None:
+    """A process that its parent has not asked about yet is a zombie, which is dead enough."""
+    while is_alive(pid) and ") Z " not in Path(f"/proc/{pid}/stat").read_text():
+        time.sleep(0.001)
+
+
 def _command(pid: int) -> bytes:
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         return b""
+
+
+def rss_bytes(pid: int) -> int:
+    """The memory that a process holds."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def is_alive(pid: int) -> bool:
+    """Whether there is such a process."""
+    return Path(f"/proc/{pid}").exists()
