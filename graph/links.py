@@ -25,5 +25,13 @@ class Links:
         """The DICOM file of an instance."""
         return f"{self._instance(study, series, instance)}?fileType=application/dicom"
 
+    def viewer(self, token: str) -> str:
+        """The page that opens the viewer with this token."""
+        return f"{self.base}/viewer?token={token}"
+
+    def dicomweb(self, path: str) -> str:
+        """A resource of the viewer's DICOMweb view."""
+        return f"{self.base}/viewer/dicomweb/{path}"
+
     def _instance(self, study: str, series: str, instance: str) -> str:
         return f"{self.base}/exams/studies/{study}/series/{series}/instance/{instance}"

@@ -12,6 +12,7 @@ from graph.schema.naming import ContractNames
 from graph.schema.principal import PrincipalQueries
 from graph.schema.scalars import SCALARS
 from graph.schema.uids import UidMutations
+from graph.schema.viewer_tokens import ViewerTokenMutations
 from graph.schema.workitem_changes import WorkitemMutations
 from graph.schema.workitems import WorkitemQueries
 
@@ -22,7 +23,7 @@ class Query(WorkitemQueries, ExamQueries, ExamEventQueries, PrincipalQueries):
 
 
 @strawberry.type
-class Mutation(WorkitemMutations, ExamUploadMutations, UidMutations):
+class Mutation(WorkitemMutations, ExamUploadMutations, ViewerTokenMutations, UidMutations):
     """Everything that can be changed."""
 
 
