@@ -56,6 +56,7 @@ def _embedded(settings: Settings) -> PacsAddress:
         url=f"http://embedded{EMBEDDED_ROOT}",
         socket=settings.archive_socket,
         decodes_queries=True,
+        tells_conflicts=True,
         connect_timeout_seconds=settings.pacs_connect_timeout_seconds,
         timeout_seconds=settings.pacs_timeout_seconds,
     )

@@ -4,13 +4,17 @@ patientID is the fence: it goes into every search *and* is checked again, charac
 PACSs match it loosely (commas, wildcards, case).
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import BinaryIO
+from weakref import WeakValueDictionary
 
 from pacs.attributes import Dataset
 from pacs.dicomweb import DicomWeb, PacsAddress
+from pacs.duplicates import same_object
+from pacs.errors import Conflict, NotFound, PacsFault
 from pacs.frames import ANY_FRAMES, retrieve_frames
 from pacs.multipart import Part
 from pacs.queries import DateRange, Match, Pattern, Wanted, exact
@@ -53,6 +57,8 @@ class Pacs:
         self._web = DicomWeb(address)
         self._studies = Studies(self._web)
         self._decodes = address.decodes_queries
+        self._tells_conflicts = address.tells_conflicts
+        self._storing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def aclose(self) -> None:
         """Closes all connections."""
@@ -94,8 +100,29 @@ class Pacs:
         return await self._studies.search("instances", Match({}, self._decodes), include=include, uids=uids)
 
     async def store(self, file: BinaryIO, size: int, sop_instance_uid: str) -> None:
-        """Stores one Part 10 file; see `Studies.store`."""
-        await self._studies.store(file, size, sop_instance_uid)
+        """Stores one Part 10 file; see `Studies.store`. What is stored already, unchanged, is not sent again.
+
+        Raises `Conflict` when other content is stored under the UID. PACSs that would not tell are asked first, which
+        also shows wrong credentials before the file is on its way.
+        """
+        if self._tells_conflicts:
+            await self._studies.store(file, size, sop_instance_uid)
+            return
+        async with self._storing.setdefault(sop_instance_uid, asyncio.Lock()):
+            if not await self._holds(file, size, sop_instance_uid):
+                await self._studies.store(file, size, sop_instance_uid)
+
+    async def _holds(self, file: BinaryIO, size: int, sop_instance_uid: str) -> bool:
+        try:
+            places = await self.stored([sop_instance_uid])
+        except (NotFound, PacsFault):  # no search for instances: then the PACS's own word must do
+            return False
+        for place in places:
+            study, series = place.text("StudyInstanceUID") or "", place.text("SeriesInstanceUID") or ""
+            async with self.retrieve(study, series, sop_instance_uid) as stored:
+                if not await same_object(file, size, stored.chunks):
+                    raise Conflict("another object with this SOP Instance UID is stored already")
+        return bool(places)
 
     def retrieve(self, study: str, series: str, instance: str) -> AbstractAsyncContextManager[ObjectFile]:
         """The bytes of one object; see `Studies.retrieve`."""

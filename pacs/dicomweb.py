@@ -21,7 +21,6 @@ DICOM_JSON = "application/dicom+json"
 
 _KEEP_ALIVE_SECONDS = 0.9  # Orthanc closes idle connections after 1 s
 _NO_HOST = "http://pacs"  # what a request over a Unix socket is addressed to
-_MAX_JSON_BYTES = 512 * 1024 * 1024
 _STATUS_ERRORS: dict[int, type[PacsError]] = {
     401: PacsUnauthorized,
     403: PacsUnauthorized,
@@ -56,7 +55,11 @@ class PacsAddress:
     """The longest a search may take in all, and the longest silence within a transfer."""
     decodes_queries: bool = False
     """Whether the server percent-decodes query strings, as it should; Orthanc before 1.13 does not."""
+    tells_conflicts: bool = False
+    """Whether the server refuses other content under a stored SOP Instance UID; Orthanc says `stored` and drops it."""
     max_connections: int = 32
+    max_answer_bytes: int = 128 * 1024 * 1024
+    """The largest answer that is read whole."""
 
 
 @dataclass(frozen=True)
@@ -122,11 +125,13 @@ class DicomWeb:
         whose bodies have something to say.
         """
         with _errors():
-            async with asyncio.timeout(None if content is not None else self.address.timeout_seconds):
+            async with asyncio.timeout(self.address.timeout_seconds) as deadline:
+                if content is not None and not isinstance(content, bytes):
+                    content = self._uploaded(content, deadline)
                 response = await self._send(method, path, query, headers, content)
                 try:
                     _check(response, accept_errors)
-                    return Answer(response.status_code, response.headers, await _read(response))
+                    return Answer(response.status_code, response.headers, await self._read(response))
                 finally:
                     await response.aclose()
 
@@ -144,6 +149,22 @@ class DicomWeb:
             yield response
         finally:
             await response.aclose()
+
+    async def _uploaded(self, content: AsyncIterator[bytes], deadline: asyncio.Timeout) -> AsyncIterator[bytes]:
+        """The body as it is sent: every piece that the server takes, and the last one, give it time anew."""
+        clock = asyncio.get_running_loop().time
+        async for piece in content:
+            deadline.reschedule(clock() + self.address.timeout_seconds)
+            yield piece
+        deadline.reschedule(clock() + self.address.timeout_seconds)
+
+    async def _read(self, response: httpx.Response) -> bytes:
+        body = bytearray()
+        async for piece in response.aiter_bytes():
+            body += piece
+            if len(body) > self.address.max_answer_bytes:
+                raise PacsFault(f"the answer of the PACS is larger than {self.address.max_answer_bytes} bytes")
+        return bytes(body)
 
     async def _send(
         self,
@@ -181,15 +202,6 @@ def _check(response: httpx.Response, accept_errors: frozenset[int]) -> None:
         return
     kind = _STATUS_ERRORS.get(status)
     raise kind(_MESSAGES[kind]) if kind else PacsFault(f"the PACS answered with status {status}")
-
-
-async def _read(response: httpx.Response) -> bytes:
-    body = bytearray()
-    async for piece in response.aiter_bytes():
-        body += piece
-        if len(body) > _MAX_JSON_BYTES:
-            raise PacsFault(f"the answer of the PACS is larger than {_MAX_JSON_BYTES} bytes")
-    return bytes(body)
 
 
 @contextmanager

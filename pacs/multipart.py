@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from email.message import Message
 
 _MAX_HEADER_BYTES = 16 * 1024
+_MAX_PREAMBLE_BYTES = 64 * 1024
 _MAX_BOUNDARY_LENGTH = 70  # RFC 2046 §5.1.1
 
 
@@ -68,8 +69,7 @@ async def read_parts(boundary: str, source: AsyncIterator[bytes]) -> AsyncIterat
     """
     reader = _Reader(source)
     delimiter = b"\r\n--" + boundary.encode("latin-1")
-    async for _ in reader.until(delimiter):
-        pass
+    await reader.short(delimiter, _MAX_PREAMBLE_BYTES, "what stands before the first boundary is")
     while await reader.line() == b"":
         headers = _headers(await reader.block())
         body = reader.until(delimiter)
@@ -103,7 +103,7 @@ class _Reader:
             await self._more()
         if self._buffer.startswith(b"--"):
             return b"--"
-        return (await self._short(b"\r\n")).strip(b" \t")
+        return (await self.short(b"\r\n")).strip(b" \t")
 
     async def block(self) -> bytes:
         """The header lines of a part; there may be none."""
@@ -112,14 +112,17 @@ class _Reader:
         if self._buffer.startswith(b"\r\n"):
             self._buffer = self._buffer[2:]
             return b""
-        return await self._short(b"\r\n\r\n")
+        return await self.short(b"\r\n\r\n")
 
-    async def _short(self, mark: bytes) -> bytes:
+    async def short(
+        self, mark: bytes, most_bytes: int = _MAX_HEADER_BYTES, what: str = "the headers of a part are"
+    ) -> bytes:
+        """Everything before the next `mark`, which must not be far."""
         found = b""
         async for piece in self.until(mark):
             found += piece
-            if len(found) > _MAX_HEADER_BYTES:
-                raise BrokenMultipart("the headers of a part are too long")
+            if len(found) > most_bytes:
+                raise BrokenMultipart(f"{what} too long")
         return found
 
     async def _more(self) -> None:

@@ -14,7 +14,8 @@ from urllib.parse import quote
 from pacs.attributes import Dataset, parse_date
 from pacs.errors import BadQuery
 
-_PLAIN = re.compile(r"[^A-Za-z0-9._~^:@/-]+", re.ASCII)
+_UNSENDABLE = re.compile(r"[^A-Za-z0-9._~^:@/-]+", re.ASCII)
+_SPECIAL = re.compile(r"[*?,\\\\]+")
 _MAX_QUERY_LENGTH = 4_000
 _MAX_TEXT_LENGTH = 64
 
@@ -71,10 +72,10 @@ class Match:
         if isinstance(wanted, DateRange):
             return str(wanted)
         if isinstance(wanted, Pattern):
-            return quote(wanted.text, safe="*?^") if self.decodes else _PLAIN.sub("*", wanted.text)
-        if self.decodes and not set(wanted) & set("*?,\\"):
-            return quote(wanted, safe="^")
-        return _PLAIN.sub("*", wanted)
+            return quote(wanted.text, safe="*?^") if self.decodes else _widened_pattern(wanted.text)
+        if self.decodes:
+            return quote(_SPECIAL.sub("*", wanted), safe="*^")
+        return _UNSENDABLE.sub("*", wanted)
 
 
 def exact(name: str, text: str) -> str:
@@ -106,6 +107,11 @@ def uid_lists(keyword: str, uids: Iterable[str]) -> Iterator[str]:
         length += len(uid) + 1
     if batch:
         yield f"{keyword}={','.join(batch)}"
+
+
+def _widened_pattern(text: str) -> str:
+    """The pattern with `*` for what cannot be sent; its own `?` stay."""
+    return "?".join(_UNSENDABLE.sub("*", part) for part in text.split("?"))
 
 
 def _fulfils(dataset: Dataset, keyword: str, wanted: Wanted) -> bool:
