@@ -15,10 +15,11 @@ from graph.engine.limits import Limits
 from graph.engine.view import GraphQLView, ViewOptions
 from graph.links import Links
 from graph.request_log import RequestLog
-from graph.routes import callback, exam_files, health
+from graph.routes import callback, exam_files, health, viewer, viewer_dicomweb
 from graph.routes.problems import HANDLERS
 from graph.schema import contract_schema
 from graph.settings import Settings
+from graph.viewer.service import Viewer
 from pacs.adapter import Pacs
 from persistence.feed import ExamFeed
 from persistence.store import open_store
@@ -36,6 +37,8 @@ def create_app(settings: Settings) -> Starlette:
                 Route(f"/exams/studies/{{study}}/series/{{series}}/{level}/{{instance}}", exam_files.exam_file)
                 for level in ("instance", "instances")
             ),
+            *viewer.ROUTES,
+            *viewer_dicomweb.ROUTES,
             Route("/health/live", health.live),
             Route("/health/ready", health.ready),
         ],
@@ -59,6 +62,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         stack.push_async_callback(feed.aclose)
         pacs = Pacs(pacs_address(settings))
         stack.push_async_callback(pacs.aclose)
+        app.state.viewer = await Viewer.open(settings, pacs, stack)
         app.state.services = Services(settings, pacs, await open_worklist_of(settings, stack), store, feed)
         yield
 
