@@ -37,6 +37,7 @@ def create_app(settings: Settings) -> Starlette:
                 Route(f"/exams/studies/{{study}}/series/{{series}}/{level}/{{instance}}", exam_files.exam_file)
                 for level in ("instance", "instances")
             ),
+            Route("/exams/studies/{study}", exam_files.study_media, methods=["GET"]),
             *viewer.ROUTES,
             *viewer_dicomweb.ROUTES,
             Route("/health/live", health.live),

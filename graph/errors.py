@@ -70,6 +70,7 @@ _CODES: dict[type[Exception], ErrorCode] = {
     pacs.InvalidDicom: ErrorCode.NOT_DICOM,
     pacs.BadQuery: ErrorCode.BAD_USER_INPUT,
     pacs.BadAttribute: ErrorCode.BAD_USER_INPUT,
+    pacs.NoPicture: ErrorCode.PACS_UNAVAILABLE,  # only those that may be asked for again are errors
     CursorExpired: ErrorCode.CURSOR_EXPIRED,
 }
 

@@ -33,5 +33,13 @@ class Links:
         """A resource of the viewer's DICOMweb view."""
         return f"{self.base}/viewer/dicomweb/{path}"
 
+    def thumbnail(self, study: str, series: str, instance: str, size: int) -> str:
+        """The thumbnail of an instance."""
+        return f"{self._instance(study, series, instance)}?fileType=image/jpeg&size={size}"
+
+    def media(self, study: str) -> str:
+        """The study as offline media."""
+        return f"{self.base}/exams/studies/{study}?fileType=application/zip"
+
     def _instance(self, study: str, series: str, instance: str) -> str:
         return f"{self.base}/exams/studies/{study}/series/{series}/instance/{instance}"

@@ -17,6 +17,7 @@ from pacs.duplicates import same_object
 from pacs.errors import Conflict, NotFound, PacsFault
 from pacs.frames import ANY_FRAMES, retrieve_frames
 from pacs.multipart import Part
+from pacs.pictures import Pictures
 from pacs.queries import DateRange, Match, Pattern, Wanted, exact
 from pacs.studies import ObjectFile, Studies
 
@@ -56,12 +57,14 @@ class Pacs:
     def __init__(self, address: PacsAddress) -> None:
         self._web = DicomWeb(address)
         self._studies = Studies(self._web)
+        self.pictures = Pictures(self._web, self._studies.retrieve)
         self._decodes = address.decodes_queries
         self._tells_conflicts = address.tells_conflicts
         self._storing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def aclose(self) -> None:
-        """Closes all connections."""
+        """Closes all connections, and ends the makers of pictures."""
+        await self.pictures.aclose()
         await self._web.aclose()
 
     async def ping(self) -> None:
@@ -98,6 +101,19 @@ class Pacs:
         """These instances, whosever they are: for who has just stored them."""
         uids = ("SOPInstanceUID", instances)
         return await self._studies.search("instances", Match({}, self._decodes), include=include, uids=uids)
+
+    async def study_places(self, study: str) -> list[tuple[str, str, str]]:
+        """Study, series and instance UID of every instance of a study, in order; whosever it is.
+
+        `Conflict` when PACS and standard part ways and the study is several patients': nobody may have them together.
+        """
+        found = await self._studies.search(
+            "instances", Match({"StudyInstanceUID": study}, self._decodes), include=("PatientID",)
+        )
+        if len({instance.whole_text("PatientID") for instance in found}) > 1:
+            raise Conflict("several patients have a study with this StudyInstanceUID")
+        found.sort(key=lambda one: _in_order(one, "SeriesInstanceUID", "InstanceNumber", "SOPInstanceUID"))
+        return [(study, one.text("SeriesInstanceUID") or "", one.text("SOPInstanceUID") or "") for one in found]
 
     async def store(self, file: BinaryIO, size: int, sop_instance_uid: str) -> None:
         """Stores one Part 10 file; see `Studies.store`. What is stored already, unchanged, is not sent again.

@@ -1,7 +1,9 @@
 """`GET /exams/studies/{study}/series/{series}/instance/{instance}?fileType=…`: the bytes that do not belong in JSON."""
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, aclosing
+from dataclasses import dataclass
+from pathlib import Path
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -10,29 +12,88 @@ from starlette.types import Receive, Scope, Send
 from graph.context import Services
 from graph.errors import bad_input
 from pacs.errors import NotFound
+from pacs.media import media
+from pacs.pictures import JPEG, LARGEST_THUMBNAIL
+from pacs.spool import spooled
 from pacs.studies import ObjectFile
 from pacs.uids import is_uid
 
-_DICOM = "application/dicom"
+DICOM = "application/dicom"
+_ZIP = "application/zip"
+_THUMBNAIL_SIZE = 256
 
 
 async def exam_file(request: Request) -> Response:
-    """The DICOM file of one instance, streamed as the PACS stores it."""
+    """The DICOM file of one instance, streamed as the PACS stores it, or its thumbnail."""
     study, series, instance = (_uid(request, name) for name in ("study", "series", "instance"))
-    file_type = request.query_params.get("fileType")
-    if file_type != _DICOM:
-        raise bad_input(f"fileType is required and must be {_DICOM}")
+    kind = _FILE_TYPES.get(request.query_params.get("fileType", ""))
+    if kind is None:
+        raise bad_input(f"fileType is required and must be {' or '.join(_FILE_TYPES)}")
+    size = _size(request)
     services: Services = request.app.state.services
-    headers = {
-        "ETag": f'"{instance}"',
-        "Cache-Control": "private, no-cache",
-        "Content-Disposition": f'attachment; filename="{instance}.dcm"',
-    }
-    if request.method == "HEAD" or _matches(request, headers["ETag"]):
+    headers = {"ETag": f'"{instance}"'} | kind.headers(instance)
+    if kind.media_type == JPEG:
+        headers["ETag"] = f'"{instance}-{size}"'
+    is_known = _matches(request, headers["ETag"])
+    if request.method == "HEAD" or is_known:
         await _check_stored(services, study, series, instance)
-        status = 200 if request.method == "HEAD" else 304
-        return Response(None, status, headers, _DICOM if status == 200 else None)
+        return Response(None, 304 if is_known else 200, headers, None if is_known else kind.media_type)
+    if kind.media_type == JPEG:
+        picture = await services.pacs.pictures.thumbnail(study, series, instance, size)
+        return Response(picture.body, 200, headers, picture.content_type)
     return _Streamed(lambda: services.pacs.retrieve(study, series, instance), headers)
+
+
+async def study_media(request: Request) -> Response:
+    """A whole study as offline media: a zip of Part 10 files with a DICOMDIR (PS3.10 §8), made while it is sent."""
+    study = _uid(request, "study")
+    if request.query_params.get("fileType") != _ZIP:
+        raise bad_input(f"fileType is required and must be {_ZIP}")
+    services: Services = request.app.state.services
+    chunks = media(_spooled_instances(services, await services.pacs.study_places(study)))
+    first = await anext(chunks)
+
+    async def all_of_them() -> AsyncIterator[bytes]:
+        async with aclosing(chunks):  # type: ignore[type-var]  # a generator, typed as its protocol
+            yield first
+            async for chunk in chunks:
+                yield chunk
+
+    headers = {"Content-Disposition": f'attachment; filename="{study}.zip"', "Cache-Control": "private, no-store"}
+    return StreamingResponse(all_of_them(), 200, headers, _ZIP)
+
+
+async def _spooled_instances(services: Services, places: list[tuple[str, str, str]]) -> AsyncIterator[Path]:
+    for place in places:
+        async with spooled(services.pacs.retrieve(*place), services.settings.data_dir) as path:
+            yield path
+
+
+@dataclass(frozen=True)
+class _FileType:
+    media_type: str
+    extension: str
+    disposition: str
+    cache_control: str
+
+    def headers(self, instance: str) -> dict[str, str]:
+        return {
+            "Cache-Control": self.cache_control,
+            "Content-Disposition": f'{self.disposition}; filename="{instance}.{self.extension}"',
+        }
+
+
+_FILE_TYPES = {
+    DICOM: _FileType(DICOM, "dcm", "attachment", "private, no-cache"),
+    JPEG: _FileType(JPEG, "jpg", "inline", "private, max-age=31536000, immutable"),
+}
+
+
+def _size(request: Request) -> int:
+    text = request.query_params.get("size", str(_THUMBNAIL_SIZE))
+    if not text.isdecimal() or not 0 < int(text) <= LARGEST_THUMBNAIL:
+        raise bad_input(f"size must be a number from 1 to {LARGEST_THUMBNAIL}")
+    return int(text)
 
 
 class _Streamed(Response):
@@ -41,7 +102,7 @@ class _Streamed(Response):
     def __init__(
         self, open_file: Callable[[], AbstractAsyncContextManager[ObjectFile]], headers: dict[str, str]
     ) -> None:
-        super().__init__(headers=headers, media_type=_DICOM)
+        super().__init__(headers=headers, media_type=DICOM)
         self._open_file = open_file
         self._file_headers = headers
 
@@ -51,7 +112,7 @@ class _Streamed(Response):
             first, chunks = await _started(file.chunks)
             if first is None:
                 raise NotFound("the PACS has no such object")
-            await StreamingResponse(chunks, 200, self._file_headers | length, _DICOM)(scope, receive, send)
+            await StreamingResponse(chunks, 200, self._file_headers | length, DICOM)(scope, receive, send)
 
 
 async def _started(chunks: AsyncIterator[bytes]) -> tuple[bytes | None, AsyncIterator[bytes]]:

@@ -42,7 +42,10 @@ COSTS = {
     "Series.instances": FieldCost(requests=1, rows=100, batched=True),
     "ExamEvent.study": FieldCost(requests=1),
 }
-"""What fields cost the PACS, so that a query that asks too much is refused before any request is sent."""
+"""What fields cost the PACS, so that a query that asks too much is refused before any request is sent.
+
+Thumbnails are not counted: how many instances there are is not known before, and few are made at a time.
+"""
 
 
 def contract_schema(

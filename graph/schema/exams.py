@@ -1,5 +1,6 @@
 """Studies, their series, their instances."""
 
+import base64
 import datetime as dt
 from dataclasses import dataclass
 
@@ -7,11 +8,14 @@ import strawberry
 from pydicom.uid import UID as PydicomUID
 
 from graph.context import Info
+from graph.errors import bad_input
 from graph.links import Links
 from graph.loaders import Below
 from graph.schema.attributes import PersonName, attribute, computed, dicom_type, selected_keywords
 from graph.schema.scalars import UID, DicomJSON
 from pacs.attributes import Dataset
+from pacs.errors import NoPicture
+from pacs.pictures import LARGEST_THUMBNAIL
 
 _DATASET = "The dataset as the PACS sent it."
 
@@ -22,6 +26,15 @@ class Scope:
 
     patient_id: str
     links: Links
+
+
+@strawberry.type(description="A picture, as JPEG.")
+class Image:
+    """A picture and where it is."""
+
+    url: str
+    content_type: str
+    data_uri: str = strawberry.field(description="The picture itself, inline.")
 
 
 @dicom_type("One DICOM object, usually an image.")
@@ -48,6 +61,25 @@ class Instance:
         description="The DICOM file.",
     )
     dicom: DicomJSON = computed(lambda self: self.dataset.json, description=_DATASET)
+
+    @strawberry.field(description="Null where there is nothing to show (a report, say).")
+    async def thumbnail(self, info: Info, size: int = 256) -> Image | None:
+        """A picture of at most `size` pixels a side."""
+        if not 0 < size <= LARGEST_THUMBNAIL:
+            raise bad_input(f"size is {size}, it must be from 1 to {LARGEST_THUMBNAIL}")
+        place = self.study_instance_uid, self.series_instance_uid, self.sop_instance_uid
+        try:
+            picture = await info.context.pacs.pictures.thumbnail(*place, size)
+        except NoPicture as error:
+            if error.transient:
+                raise
+            return None
+        inline = base64.b64encode(picture.body).decode()
+        return Image(
+            url=self.scope.links.thumbnail(*place, size),
+            content_type=picture.content_type,
+            data_uri=f"data:{picture.content_type};base64,{inline}",
+        )
 
 
 @dicom_type("The instances that one piece of equipment made in one go.")
@@ -97,6 +129,10 @@ class Study:
     modalities_in_study: list[str] = attribute("ModalitiesInStudy")
     number_of_study_related_series: int | None = attribute("NumberOfStudyRelatedSeries")
     number_of_study_related_instances: int | None = attribute("NumberOfStudyRelatedInstances")
+    media_url: str = computed(
+        lambda self: self.scope.links.media(self.study_instance_uid),
+        description="The study as offline media: a zip of Part 10 files with a DICOMDIR.",
+    )
     dicom: DicomJSON = computed(lambda self: self.dataset.json, description=_DATASET)
 
     @strawberry.field(description="By series number.")

@@ -28,7 +28,7 @@ async def real_server(app: Any, **config: Any) -> AsyncIterator[str]:
             )
         )
         serving = asyncio.create_task(server.serve(sockets=[listener]))
-        while not server.started:  # noqa: ASYNC110  # uvicorn has no event for it
+        while not server.started:  # uvicorn has no event for it
             await asyncio.sleep(0.01)
         try:
             yield f"127.0.0.1:{listener.getsockname()[1]}"
@@ -40,5 +40,5 @@ async def real_server(app: Any, **config: Any) -> AsyncIterator[str]:
 async def eventually(condition: Any, timeout_seconds: float = 5.0) -> None:
     """Waits until `condition()` holds."""
     async with asyncio.timeout(timeout_seconds):
-        while not condition():  # noqa: ASYNC110  # the conditions are any
+        while not condition():  # the conditions are any
             await asyncio.sleep(0.01)

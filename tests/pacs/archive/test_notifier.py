@@ -37,7 +37,7 @@ class Callback:
 
     async def until(self, condition: Callable[[], bool]) -> None:
         async with asyncio.timeout(10):
-            while not condition():  # noqa: ASYNC110 - the server tells nobody
+            while not condition():
                 await asyncio.sleep(0.01)
 
 

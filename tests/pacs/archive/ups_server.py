@@ -54,7 +54,7 @@ async def _stop(server: uvicorn.Server) -> None:
         listening.close()
     for connection in list(server.server_state.connections):
         connection.shutdown()
-    while server.server_state.connections:  # noqa: ASYNC110 - uvicorn offers no event for it
+    while server.server_state.connections:
         await asyncio.sleep(0)
     await server.lifespan.shutdown()
 

@@ -1,0 +1,102 @@
+"""Thumbnails of a PACS's objects: made by the PACS where it can, else here.
+
+Three ways, tried in this order: `/thumbnail`, `/rendered?viewport=`, and retrieving the object to render it here. Which
+one works is remembered for the whole PACS (Orthanc 1.10 has no `/thumbnail`) and for each series, whose objects are
+encoded alike (Orthanc renders no JPEG 2000, no 32-bit dose, no 16-bit colour; measured).
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Final
+
+from cachetools import LRUCache
+
+from pacs.dicomweb import DicomWeb
+from pacs.errors import NoPicture, NotFound, PacsFault
+from pacs.spool import spooled
+from pacs.studies import ObjectFile
+from pacs.thumbnails import Picture, Renderer, Rendering
+
+JPEG: Final = "image/jpeg"
+LARGEST_THUMBNAIL = 2048
+"""The longest side that is asked for: a viewport of 100,000 crashes Orthanc 1.10 (measured)."""
+
+_AT_ONCE = 8
+_LARGEST_OBJECT_BYTES = 1 << 30
+_REMEMBERED = 10_000
+_MAGIC = b"\xff\xd8\xff"
+
+Retrieve = Callable[[str, str, str], AbstractAsyncContextManager[ObjectFile]]
+
+
+class Pictures:
+    """Thumbnails of one PACS. `aclose` ends the processes that make them."""
+
+    def __init__(self, web: DicomWeb, retrieve: Retrieve, renderer: Renderer | None = None) -> None:
+        self._web = web
+        self._retrieve = retrieve
+        self.renderer = renderer or Renderer()
+        self._ways: list[Callable[[str, str, str, int], Awaitable[Picture]]] = [
+            self._thumbnail,
+            self._rendered,
+            self._made_here,
+        ]
+        self._first_way = 0
+        self._way_of_series: LRUCache[str, int] = LRUCache(_REMEMBERED)
+        self._none: LRUCache[str, NoPicture] = LRUCache(_REMEMBERED)
+        self._gate = asyncio.Semaphore(_AT_ONCE)
+
+    async def aclose(self) -> None:
+        """Ends the processes that make pictures."""
+        await self.renderer.aclose()
+
+    async def thumbnail(self, study: str, series: str, instance: str, size: int) -> Picture:
+        """A JPEG of at most `size` pixels a side. `NoPicture` says why there is none; and the errors of the PACS."""
+        if instance in self._none:
+            raise NoPicture(self._none[instance].reason)
+        async with self._gate:
+            try:
+                return await self._by_any_way(study, series, instance, size)
+            except NoPicture as error:
+                if not error.transient:
+                    self._none[instance] = error
+                raise
+
+    async def _by_any_way(self, study: str, series: str, instance: str, size: int) -> Picture:
+        start = self._way_of_series.get(series, self._first_way)
+        missing: list[int] = []
+        for number in range(start, len(self._ways)):
+            try:
+                picture = await self._ways[number](study, series, instance, size)
+            except NotFound:
+                missing.append(number)
+                if number == len(self._ways) - 1:
+                    raise
+            except PacsFault:
+                if number == len(self._ways) - 1:
+                    raise
+            else:
+                self._way_of_series[series] = number
+                if self._first_way in missing:  # 404 for an object that is there: the PACS has no such resource
+                    self._first_way += 1
+                return picture
+        raise NotFound("the PACS has no such object")
+
+    async def _thumbnail(self, study: str, series: str, instance: str, size: int) -> Picture:
+        return await self._ask(study, series, instance, "thumbnail", size)
+
+    async def _rendered(self, study: str, series: str, instance: str, size: int) -> Picture:
+        return await self._ask(study, series, instance, "rendered", size)
+
+    async def _ask(self, study: str, series: str, instance: str, resource: str, size: int) -> Picture:
+        """One bare media type: a list of them is 400 for Orthanc (measured)."""
+        path = f"studies/{study}/series/{series}/instances/{instance}/{resource}"
+        answer = await self._web.request("GET", path, query=f"viewport={size},{size}", headers={"Accept": JPEG})
+        if not answer.content.startswith(_MAGIC):
+            raise PacsFault("the PACS sent something else than a JPEG")
+        return Picture(answer.content, JPEG, size, size)
+
+    async def _made_here(self, study: str, series: str, instance: str, size: int) -> Picture:
+        async with spooled(self._retrieve(study, series, instance), most_bytes=_LARGEST_OBJECT_BYTES) as path:
+            return await self.renderer.render(path, Rendering(viewport=(size, size), content_type=JPEG, thumbnail=True))

@@ -1,0 +1,30 @@
+"""Objects of a PACS as files of this machine, for what needs a path; each is gone when it was used."""
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+
+from pacs.errors import NoPicture
+from pacs.studies import ObjectFile
+
+
+@asynccontextmanager
+async def spooled(
+    source: AbstractAsyncContextManager[ObjectFile], folder: Path | None = None, most_bytes: int | None = None
+) -> AsyncIterator[Path]:
+    """The object in a file of its own, in `folder` (None: the system's), until the end of the block.
+
+    `NoPicture` when it is larger than `most_bytes`; and what retrieving raises.
+    """
+    with tempfile.NamedTemporaryFile(dir=folder, prefix="dicom-graph-", suffix=".dcm") as file:
+        async with source as found:
+            received = 0
+            async for chunk in found.chunks:
+                received += len(chunk)
+                if most_bytes is not None and received > most_bytes:
+                    raise NoPicture("too_large")
+                await asyncio.to_thread(file.write, chunk)
+        await asyncio.to_thread(file.flush)
+        yield Path(file.name)
