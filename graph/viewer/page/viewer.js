@@ -4,6 +4,7 @@ import { Stage } from "./stage.js";
 import { Study, number, text } from "./study.js";
 import { defaultWindow, isGrey, presets } from "./windows.js";
 
+const BY_HAND = "by hand";
 const $ = (id) => document.getElementById(id);
 const { study: uid, role } = document.body.dataset;
 const diagnostic = role === "DIAGNOSTIC";
@@ -57,7 +58,11 @@ function seriesButton(series) {
 
 async function openSeries(series) {
   shown.series = text(series, "SeriesInstanceUID");
-  for (const button of $("series").children) button.setAttribute("aria-current", button.dataset.series === shown.series);
+  for (const button of $("series").children) {
+    const chosen = button.dataset.series === shown.series;
+    button.setAttribute("aria-current", chosen);
+    if (chosen) button.scrollIntoView({ block: "nearest" });
+  }
   const opened = shown.series;
   const instances = await study.instances(opened);
   if (opened !== shown.series) return;
@@ -133,9 +138,15 @@ function dragWindow(right, down) {
   const { center, width } = shown.window ?? defaultWindow(current());
   const reach = Math.max(defaultWindow(current()).width, 64) * 2;
   shown.window = { center: center + down * reach, width: Math.max(width + right * reach, 1) };
-  $("window").selectedIndex = -1;
+  chooseByHand();
   label();
   stage.show(pictureURL(shown.at, shown.frame), stage.image.alt);
+}
+
+function chooseByHand() {
+  const list = $("window"), last = list.options[list.options.length - 1];
+  if (last.value !== BY_HAND) list.add(new Option("By hand", BY_HAND));
+  list.value = BY_HAND;
 }
 
 function reset() {
@@ -170,6 +181,7 @@ $("previous-frame").addEventListener("click", () => stepFrame(-1));
 $("next-frame").addEventListener("click", () => stepFrame(1));
 $("frame").addEventListener("input", (event) => stepFrame(Number(event.target.value) - shown.frame));
 $("window").addEventListener("change", (event) => {
+  if (event.target.value === BY_HAND) return;
   shown.window = JSON.parse(event.target.value);
   show();
 });
