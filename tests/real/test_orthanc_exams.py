@@ -9,6 +9,7 @@ from graph.settings import Settings
 from tests.graph.conftest import api, app  # noqa: F401  # fixtures
 from tests.graph.routes.test_exam_files import *  # noqa: F403
 from tests.graph.schema.test_exams import *  # noqa: F403
+from tests.graph.schema.test_fence import *  # noqa: F403
 from tests.real.orthanc import Orthanc, orthanc
 
 
