@@ -1,0 +1,253 @@
+"""Storing and retrieving at PACSs that lie: only what the body proves is believed."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from io import BytesIO
+
+import pytest
+
+from pacs import multipart
+from pacs.adapter import Pacs, StudySearch
+from pacs.attributes import JSONDataset, tag
+from pacs.errors import Conflict, NotFound, PacsFault, PacsUnauthorized, PacsUnavailable, Refused
+from tests.pacs.scripted import Exchange, Script, ScriptedPacs, scripted_pacs
+from tests.samples import Exam, Sample
+
+RELATED = 'multipart/related; type="application/dicom"; boundary=b'
+
+
+@asynccontextmanager
+async def pacs_that(script: Script, **options: object) -> AsyncIterator[tuple[Pacs, ScriptedPacs]]:
+    async with scripted_pacs(script) as server:
+        pacs = Pacs(server.address(**options))
+        try:
+            yield pacs, server
+        finally:
+            await pacs.aclose()
+            await server.until_closed()
+
+
+def dataset(**values: str | int | list[JSONDataset]) -> JSONDataset:
+    return {
+        tag(keyword): {"vr": "UN", "Value": value if isinstance(value, list) else [value]}
+        for keyword, value in values.items()
+    }
+
+
+def storing(*answers: tuple[int, object]) -> Script:
+    """Finds nothing, and answers an upload, once it has read it, with status and body."""
+    left = list(answers)
+
+    async def script(exchange: Exchange) -> None:
+        if exchange.line.startswith("GET"):
+            await exchange.json([])
+            return
+        await exchange.body()
+        status, body = left.pop(0)
+        if isinstance(body, bytes):
+            await exchange.answer(status, body, "text/html")
+        else:
+            await exchange.json(body, status)
+
+    return script
+
+
+async def store(pacs: Pacs, image: Sample) -> None:
+    await pacs.store(BytesIO(image.content), len(image.content), image.instance)
+
+
+IMAGE = Exam().image()
+STORED = dataset(ReferencedSOPSequence=[dataset(ReferencedSOPInstanceUID=IMAGE.instance)])
+ANOTHER = dataset(ReferencedSOPSequence=[dataset(ReferencedSOPInstanceUID="1.2.3")])
+EMPTY = {"00081199": {"vr": "SQ"}, "00081198": {"vr": "SQ"}}
+
+
+def failed(reason: int) -> JSONDataset:
+    return dataset(FailedSOPSequence=[dataset(ReferencedSOPInstanceUID=IMAGE.instance, FailureReason=reason)])
+
+
+@pytest.mark.parametrize("body", [STORED, [STORED]], ids=["object", "array of one"])
+@pytest.mark.parametrize("status", [200, 202, 400, 409])
+async def test_what_stands_in_the_referenced_sequence_is_stored_whatever_the_status(status: int, body: object) -> None:
+    async with pacs_that(storing((status, body))) as (pacs, _):
+        await store(pacs, IMAGE)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "error", "message"),
+    [
+        pytest.param(200, EMPTY, Refused, "does not say why", id="200 and stored nothing"),
+        pytest.param(200, ANOTHER, Refused, "did not store", id="another one stored"),
+        pytest.param(200, [], Refused, "does not say why", id="empty array"),
+        pytest.param(200, b"<html>", PacsFault, "not JSON", id="HTML"),
+        pytest.param(200, b'{"00081199": {', PacsFault, "not JSON", id="truncated"),
+        pytest.param(400, EMPTY, Refused, "status 400", id="400"),
+        pytest.param(413, b"<html>", Refused, "status 413", id="413 from a proxy"),
+        pytest.param(409, failed(0x0111), Conflict, "stored already", id="duplicate"),
+        pytest.param(409, failed(0xA701), Refused, r"out of resources \(Failure Reason A701\)", id="full"),
+        pytest.param(400, failed(0xC000), Refused, r"could not understand the object", id="not understood"),
+        pytest.param(409, failed(0x0122), Refused, r"does not take this SOP Class", id="SOP class"),
+        pytest.param(500, b"boom", PacsFault, "status 500", id="500"),
+        pytest.param(401, b"", PacsUnauthorized, "credentials", id="401"),
+    ],
+)  # fmt: skip
+async def test_anything_else_is_not_stored(status: int, body: object, error: type[Exception], message: str) -> None:
+    async with pacs_that(storing((status, body))) as (pacs, _):
+        with pytest.raises(error, match=message):
+            await store(pacs, IMAGE)
+
+
+async def test_wrong_credentials_show_before_the_file_is_sent() -> None:
+    async with pacs_that(lambda exchange: exchange.answer(401), username="u", password="wrong") as (pacs, server):
+        with pytest.raises(PacsUnauthorized):
+            await store(pacs, IMAGE)
+        assert [exchange.line.split()[0] for exchange in server.exchanges] == ["GET"]
+
+
+def holding(stored: bytes, image: Sample = IMAGE) -> Script:
+    """A PACS that has `stored` under the image's UIDs, and says `stored` to anything."""
+    place = dataset(
+        StudyInstanceUID=image.study, SeriesInstanceUID=image.series, SOPInstanceUID=image.instance, PatientID="P"
+    )
+
+    async def script(exchange: Exchange) -> None:
+        if exchange.line.startswith("POST"):
+            await exchange.body()
+            await exchange.json(STORED)
+        elif "?" in exchange.target:
+            await exchange.json([place])
+        else:
+            body = multipart.opening("b", "application/dicom") + stored + multipart.closing("b")
+            await exchange.answer(200, body, RELATED)
+
+    return script
+
+
+def posts(server: ScriptedPacs) -> int:
+    return sum(exchange.line.startswith("POST") for exchange in server.exchanges)
+
+
+async def test_the_same_object_again_is_success_and_is_not_sent() -> None:
+    rewritten = IMAGE.content.replace(IMAGE.content[:128], b"\1" * 128, 1)  # PACSs write their own preamble
+    async with pacs_that(holding(rewritten)) as (pacs, server):
+        await store(pacs, IMAGE)
+        assert posts(server) == 0
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        pytest.param(IMAGE.content[:-1] + b"\xff", id="last byte"),
+        pytest.param(IMAGE.content[:-2], id="shorter"),
+        pytest.param(IMAGE.content + b"\0\0", id="longer"),
+        pytest.param(b"no DICOM", id="no DICOM"),
+        pytest.param(IMAGE.content.replace(b"1.2.840.10008.1.2.1", b"1.2.840.10008.1.2.5", 1), id="transfer syntax"),
+    ],
+)
+async def test_other_content_under_the_same_uid_is_a_conflict_though_the_pacs_would_not_tell(stored: bytes) -> None:
+    async with pacs_that(holding(stored)) as (pacs, server):
+        with pytest.raises(Conflict):
+            await store(pacs, IMAGE)
+        assert posts(server) == 0
+
+
+async def test_a_pacs_that_tells_conflicts_is_not_asked_before() -> None:
+    async with pacs_that(storing((200, STORED)), tells_conflicts=True) as (pacs, server):
+        await store(pacs, IMAGE)
+        assert len(server.exchanges) == 1
+
+
+def retrieving(body: bytes, content_type: str = RELATED, *, length: bool = True) -> Script:
+    async def script(exchange: Exchange) -> None:
+        if length:
+            await exchange.answer(200, body, content_type)
+            return
+        await exchange.endless(content_type)
+        await exchange.raw(body)
+        raise ConnectionError
+
+    return script
+
+
+async def retrieved(pacs: Pacs) -> bytes:
+    async with pacs.retrieve("1.2", "1.3", "1.4") as file:
+        return b"".join([chunk async for chunk in file.chunks])
+
+
+PART = multipart.opening("b", "application/dicom")
+
+
+@pytest.mark.parametrize("length", [True, False])
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [(PART + b"bytes" + multipart.closing("b"), RELATED), (b"bytes", "application/dicom")],
+    ids=["multipart", "single part"],
+)
+async def test_an_object_is_retrieved_as_it_is_stored(body: bytes, content_type: str, length: bool) -> None:
+    async with pacs_that(retrieving(body, content_type, length=length)) as (pacs, server):
+        assert await retrieved(pacs) == b"bytes"
+        assert "transfer-syntax=*" in server.exchanges[0].headers["accept"]
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "error"),
+    [
+        pytest.param(PART + b"byt", RELATED, PacsFault, id="breaks off"),
+        pytest.param(PART + b"bytes\r\n--b", RELATED, PacsFault, id="closing boundary cut"),
+        pytest.param(PART + b"bytes\r\n--other--", RELATED, PacsFault, id="wrong closing boundary"),
+        pytest.param(PART.replace(b"--b", b"--c") + b"bytes", RELATED, PacsFault, id="wrong boundary"),
+        pytest.param(b"--b--\r\n", RELATED, NotFound, id="no part"),
+        pytest.param(b"", RELATED, PacsFault, id="empty"),
+        pytest.param(PART + b"1\r\n" + PART + b"2" + multipart.closing("b"), RELATED, PacsFault, id="two parts"),
+        pytest.param(b"<html>", "text/html", PacsFault, id="HTML"),
+        pytest.param(b"{}", "application/dicom+json", PacsFault, id="JSON"),
+    ],
+)
+async def test_half_an_object_is_an_error(body: bytes, content_type: str, error: type[Exception]) -> None:
+    async with pacs_that(retrieving(body, content_type, length=False)) as (pacs, _):
+        with pytest.raises(error):
+            await retrieved(pacs)
+
+
+async def test_an_object_shorter_than_its_length_is_an_error() -> None:
+    async def script(exchange: Exchange) -> None:
+        await exchange.raw(b"HTTP/1.1 200 OK\r\nContent-Type: application/dicom\r\nContent-Length: 99\r\n\r\nhalf")
+        raise ConnectionError
+
+    async with pacs_that(script) as (pacs, _):
+        with pytest.raises(PacsUnavailable):
+            await retrieved(pacs)
+
+
+def study(uid: str, patient: str | None, **values: str) -> JSONDataset:
+    return dataset(StudyInstanceUID=uid, **({"PatientID": patient} if patient else {}), **values)
+
+
+async def test_another_patients_study_in_the_answer_is_left_out() -> None:
+    rows = [study("1.1", "P1"), study("1.2", "p1"), study("1.3", "P2"), study("1.4", None), study("1.5", "P1\\P2")]
+    async with pacs_that(lambda exchange: exchange.json(rows)) as (pacs, _):
+        found = await pacs.studies(StudySearch("P1"))
+        series = await pacs.series("P1", ["1.1", "1.2"])
+    assert [one.text("StudyInstanceUID") for one in found] == ["1.1"]
+    assert [one.text("StudyInstanceUID") for one in series] == ["1.1"]
+
+
+async def test_studies_come_newest_first_and_undated_ones_last() -> None:
+    rows = [
+        study("1.1", "P", StudyDate="20200101", StudyTime="0930"),
+        study("1.2", "P"),
+        study("1.3", "P", StudyDate="20200101", StudyTime="1015"),
+        study("1.4", "P", StudyDate="nonsense"),
+        study("1.5", "P", StudyDate="20210101"),
+    ]
+    async with pacs_that(lambda exchange: exchange.json(rows)) as (pacs, _):
+        found = await pacs.studies(StudySearch("P"))
+    assert [one.text("StudyInstanceUID") for one in found] == ["1.5", "1.3", "1.1", "1.4", "1.2"]
+
+
+async def test_many_series_are_asked_for_in_few_requests() -> None:
+    uids = [f"1.2.{n}.{'9' * 50}" for n in range(200)]
+    async with pacs_that(lambda exchange: exchange.json([])) as (pacs, server):
+        await pacs.instances("P1", uids)
+        assert 2 <= len(server.exchanges) <= 4
+        assert all("PatientID=P1" in target and len(target) < 5000 for target in server.targets)
