@@ -74,6 +74,10 @@ class ExamEvent(NewExamEvent):
     sequence: int
 
 
+WEBHOOK_CURSOR = "webhooks"
+"""The saved cursor up to which deliveries have been planned."""
+
+
 class DeliveryState(StrEnum):
     """How a webhook delivery stands."""
 

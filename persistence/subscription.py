@@ -57,6 +57,12 @@ class Subscription:
                 raise
         raise StopAsyncIteration
 
+    async def page(self) -> list[ExamEvent]:
+        """The next event, and those behind it that are at hand; `StopAsyncIteration` when the feed is closed."""
+        events = [await anext(self), *self._page]
+        self._page.clear()
+        return events
+
     async def __aenter__(self) -> Self:
         return self
 

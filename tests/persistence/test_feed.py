@@ -186,7 +186,7 @@ async def test_a_feed_that_starts_during_an_outage_begins_afterwards(counting: C
 async def test_a_cursor_behind_what_is_kept_is_an_error(feed: ExamFeed, store: Store) -> None:
     await append(store, 100)
     await store.forget_events(90)
-    subscription = feed.subscribe(50)
+    subscription = feed.subscribe(5)
     with pytest.raises(CursorExpired, match="up to 90"):
         await take(subscription, 1)
     with pytest.raises(StopAsyncIteration):

@@ -1,0 +1,182 @@
+"""Posts every exam event to the receivers in CALLBACK_URLS, at least once.
+
+Two steps, each safe to repeat after a crash and safe to run in several replicas at once. *Dispatch* reads the event
+log behind a saved cursor and plans a delivery for each receiver. *Delivery* claims what is due, under a lease, posts
+it, and writes the outcome; what a dead replica had claimed is due again when its lease ends.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
+
+import httpx
+import structlog
+
+from graph.webhook_messages import GONE, SCHEDULE_SECONDS, Answer, outcome, request, signer
+from persistence.errors import CursorExpired, StoreUnavailable
+from persistence.feed import ExamFeed
+from persistence.records import WEBHOOK_CURSOR, DeliveryState, WebhookDelivery, now
+from persistence.store import Store
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
+_TIMEOUT_SECONDS = 15
+_LEASE_SECONDS = 60
+_AT_ONCE = 8
+_GRACE_SECONDS = 5
+_RETRY_SECONDS = 0.5
+_PAGE = 100
+
+
+class Deliverer:
+    """Dispatches and delivers until closed. Receivers share nothing: a slow one delays nobody else."""
+
+    def __init__(
+        self,
+        store: Store,
+        feed: ExamFeed,
+        urls: Sequence[str],
+        secret: str | None,
+        *,
+        schedule_seconds: tuple[float, ...] = SCHEDULE_SECONDS,
+        timeout_seconds: float = _TIMEOUT_SECONDS,
+        poll_seconds: float = 1.0,
+    ) -> None:
+        """`secret` as `webhook_messages.signer` takes it; without one, posts are not signed."""
+        self._store = store
+        self._feed = feed
+        self._sign = signer(secret) if secret is not None else None
+        self._schedule_seconds = schedule_seconds
+        self._timeout_seconds = timeout_seconds
+        self._poll_seconds = poll_seconds
+        self._planned = {url: asyncio.Event() for url in urls}
+        self._client = httpx.AsyncClient(
+            follow_redirects=False, timeout=timeout_seconds, limits=httpx.Limits(max_connections=None)
+        )
+        self._loops: list[asyncio.Task[None]] = []
+        self._posts: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Begins; the first time ever on a store, with the events that come from now on."""
+        if await self._store.cursor(WEBHOOK_CURSOR) is None:
+            await self._store.save_cursor(WEBHOOK_CURSOR, await self._store.last_sequence())
+        await self._abandon_former_receivers()
+        self._loops = [asyncio.create_task(self._dispatch())]
+        self._loops += [asyncio.create_task(self._deliver_to(url)) for url in self._planned]
+
+    async def aclose(self) -> None:
+        """Claims nothing more, and gives the posts under way a few seconds; what they leave is posted again."""
+        for task in self._loops:
+            task.cancel()
+        await asyncio.gather(*self._loops, return_exceptions=True)
+        if self._posts:
+            await asyncio.wait(self._posts, timeout=_GRACE_SECONDS)
+        for post in self._posts:
+            post.cancel()
+        await asyncio.gather(*self._posts, return_exceptions=True)
+        await self._client.aclose()
+
+    async def _abandon_former_receivers(self) -> None:
+        """Fails what is pending for URLs that are configured no longer: nobody would ever post it."""
+        before: str | None = None
+        while page := await self._store.deliveries(limit=_PAGE, state=DeliveryState.PENDING, before=before):
+            before = page[-1].id
+            for url in {delivery.url for delivery in page} - self._planned.keys():
+                while delivery := await self._store.claim_delivery(url, now(), lease_seconds=_LEASE_SECONDS):
+                    await self._fail(delivery, "the receiver is no longer in CALLBACK_URLS")
+
+    async def _dispatch(self) -> None:
+        while True:
+            position = await _insist(lambda: self._store.cursor(WEBHOOK_CURSOR))
+            try:
+                async with self._feed.subscribe(position) as events:
+                    while True:
+                        page = await events.page()
+                        await self._plan([event.sequence for event in page])
+            except CursorExpired as error:  # webhooks were off for longer than events are kept
+                log.error("events were removed before they were dispatched to receivers", reason=str(error))
+                first = await _insist(self._store.first_sequence)
+                await self._save_cursor(first - 1)
+                await asyncio.sleep(_RETRY_SECONDS)
+            except StopAsyncIteration:
+                return
+
+    async def _plan(self, sequences: Sequence[int]) -> None:
+        due_at = now()
+        plan = [WebhookDelivery.plan(sequence, url, due_at) for sequence in sequences for url in self._planned]
+        await _insist(lambda: self._store.plan_deliveries(plan))
+        await self._save_cursor(sequences[-1])
+        for planned in self._planned.values():
+            planned.set()
+
+    async def _save_cursor(self, sequence: int) -> None:
+        await _insist(lambda: self._store.save_cursor(WEBHOOK_CURSOR, sequence))
+
+    async def _deliver_to(self, url: str) -> None:
+        free = asyncio.Semaphore(_AT_ONCE)
+        while True:
+            await free.acquire()
+            self._planned[url].clear()
+            delivery = await _insist(lambda: self._store.claim_delivery(url, now(), lease_seconds=_LEASE_SECONDS))
+            if delivery is None:
+                free.release()
+                await self._wait(self._planned[url])
+                continue
+            post = asyncio.create_task(self._deliver(delivery))
+            self._posts.add(post)
+            post.add_done_callback(self._posts.discard)
+            post.add_done_callback(lambda _: free.release())
+
+    async def _wait(self, planned: asyncio.Event) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._poll_seconds):
+                await planned.wait()
+
+    async def _deliver(self, delivery: WebhookDelivery) -> None:
+        if await _insist(lambda: self._store.is_webhook_disabled(delivery.url)):
+            await self._fail(delivery, "the receiver had answered 410: it is disabled until something is redelivered")
+            return
+        event = await _insist(lambda: self._store.event(delivery.event_sequence))
+        if event is None:
+            await self._fail(delivery, "the event is no longer kept")
+            return
+        answer = await self._post(request(event, delivery, self._sign, now()))
+        if answer.status == GONE:
+            await _insist(lambda: self._store.disable_webhook(delivery.url))
+        after = outcome(delivery, answer, now(), self._schedule_seconds)
+        log.info(
+            "webhook attempt",
+            delivery=after.id,
+            attempt=after.attempts,
+            state=after.state.value,
+            error=after.last_error,
+        )
+        await _insist(lambda: self._store.settle_delivery(after))
+
+    async def _post(self, message: httpx.Request) -> Answer:
+        try:
+            async with asyncio.timeout(self._timeout_seconds):
+                response = await self._client.send(message, stream=True)
+                await response.aclose()
+        except TimeoutError:
+            return Answer(None, failure=f"no answer in {self._timeout_seconds:g} seconds")
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            return Answer(None, failure=f"no answer: {type(error).__name__}")
+        return Answer(response.status_code, response.headers.get("retry-after"))
+
+    async def _fail(self, delivery: WebhookDelivery, reason: str) -> None:
+        changes = {"state": DeliveryState.FAILED, "last_error": reason, "next_attempt_at": None}
+        failed = delivery.model_copy(update=changes)
+        await _insist(lambda: self._store.settle_delivery(failed))
+
+
+async def _insist(ask: Callable[[], Awaitable[T]]) -> T:
+    """The store's answer, through an outage: everything asked here may be repeated."""
+    while True:
+        try:
+            return await ask()
+        except StoreUnavailable:
+            await asyncio.sleep(_RETRY_SECONDS)

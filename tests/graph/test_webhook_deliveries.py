@@ -1,0 +1,107 @@
+"""Deliveries through GraphQL: read by page and state, and sent again, by those who may."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import strawberry
+
+from graph.access import Identity, Role
+from graph.engine.schema import build_schema
+from graph.schema.exam_events import ExamEventSubscriptions
+from graph.schema.naming import ContractNames
+from graph.schema.scalars import SCALARS
+from graph.schema.webhook_deliveries import WebhookDeliveryMutations, WebhookDeliveryQueries
+from persistence.records import DeliveryState, WebhookDelivery, now
+from persistence.store import Store, open_store
+from tests.persistence.events import new_event
+
+PAGES = """query ($after: String) { webhookDeliveries(first: 2, after: $after) {
+  nodes { id } edges { cursor } pageInfo { endCursor hasNextPage } } }"""
+FAILED = "{ webhookDeliveries(state: FAILED) { nodes { id attempts lastError event { patientID } } } }"
+AGAIN = "mutation ($id: ID!) { redeliverWebhook(id: $id) { delivery { state attempts } } }"
+
+Ask = Callable[..., Awaitable[tuple[Any, list[str]]]]
+
+
+@strawberry.type
+class Query(WebhookDeliveryQueries): ...
+
+
+@strawberry.type
+class Mutation(WebhookDeliveryMutations): ...
+
+
+@strawberry.type
+class Subscription(ExamEventSubscriptions): ...
+
+
+SCHEMA = build_schema(Query, Mutation, Subscription, scalars=SCALARS, name_converter=ContractNames())
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    store = await open_store(None, tmp_path)
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+async def planned(store: Store) -> list[WebhookDelivery]:
+    """An event for three receivers; the first has failed."""
+    event = await store.append_event(new_event(body={"StudyInstanceUID": "1.2.3", "PatientID": "A"}))
+    planned = [WebhookDelivery.plan(event.sequence, f"http://{host}.example/", now()) for host in "abc"]
+    await store.plan_deliveries(planned)
+    claimed = await store.claim_delivery(planned[0].url, now(), lease_seconds=60)
+    assert claimed is not None
+    failed = {"state": DeliveryState.FAILED, "attempts": 10, "last_error": "status 500", "next_attempt_at": None}
+    await store.settle_delivery(claimed.model_copy(update=failed))
+    return planned
+
+
+@pytest.fixture
+def ask(store: Store) -> Ask:
+    async def ask(query: str, role: Role = Role.ADMIN, **variables: Any) -> tuple[Any, list[str]]:
+        """The data, and the codes of the errors."""
+        context = SimpleNamespace(store=store, principal=Identity("somebody", role))
+        result = await SCHEMA.execute(query, variable_values=variables, context_value=context)
+        return result.data, [(error.extensions or {})["code"] for error in result.errors or ()]
+
+    return ask
+
+
+async def test_pages_hold_each_delivery_once(ask: Ask, planned: list[WebhookDelivery]) -> None:
+    first = (await ask(PAGES))[0]["webhookDeliveries"]
+    second = (await ask(PAGES, after=first["pageInfo"]["endCursor"]))[0]["webhookDeliveries"]
+    assert {node["id"] for node in first["nodes"] + second["nodes"]} == {delivery.id for delivery in planned}
+    assert first["edges"][-1]["cursor"] == first["pageInfo"]["endCursor"]
+    assert (first["pageInfo"]["hasNextPage"], second["pageInfo"]["hasNextPage"]) == (True, False)
+
+
+async def test_failed_deliveries_say_why_and_for_which_event(ask: Ask, planned: list[WebhookDelivery]) -> None:
+    expected = {"id": planned[0].id, "attempts": 10, "lastError": "status 500", "event": {"patientID": "A"}}
+    assert await ask(FAILED) == ({"webhookDeliveries": {"nodes": [expected]}}, [])
+
+
+async def test_sending_again_enables_the_receiver(ask: Ask, store: Store, planned: list[WebhookDelivery]) -> None:
+    await store.disable_webhook(planned[0].url)
+    data, _ = await ask(AGAIN, role=Role.INTEGRATION, id=planned[0].id)
+    assert data["redeliverWebhook"]["delivery"] == {"state": "PENDING", "attempts": 0}
+    assert not await store.is_webhook_disabled(planned[0].url)
+
+
+@pytest.mark.parametrize("role", [Role.PATIENT, Role.DIAGNOSTIC])
+async def test_others_see_and_change_nothing(
+    role: Role, ask: Ask, store: Store, planned: list[WebhookDelivery]
+) -> None:
+    before = await store.deliveries(limit=10)
+    assert await ask(FAILED, role=role) == (None, ["FORBIDDEN"])
+    assert await ask(AGAIN, role=role, id=planned[0].id) == (None, ["FORBIDDEN"])
+    assert await store.deliveries(limit=10) == before
+
+
+async def test_unknown_ids_and_cursors_are_clear_errors(ask: Ask) -> None:
+    assert (await ask(AGAIN, id="nothing"))[1] == ["NOT_FOUND"]
+    assert (await ask(PAGES, after="nonsense"))[1] == ["BAD_USER_INPUT"]

@@ -1,0 +1,274 @@
+"""Webhooks to a real receiver: signed, at least once, retried, and none delayed by another."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+from standardwebhooks.webhooks import Webhook
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from graph.webhooks import Deliverer
+from persistence.feed import ExamFeed
+from persistence.records import DeliveryState, WebhookDelivery, now
+from persistence.store import Store, open_store
+from tests.persistence.events import new_event
+
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo="
+QUICK = (0, 0.05, 0.05)
+
+
+@dataclass
+class Receiver:
+    """Answers with `statuses` in turn, the last for ever; keeps what it got."""
+
+    statuses: list[int] = field(default_factory=lambda: [204])
+    headers: dict[str, str] = field(default_factory=dict)
+    wait_seconds: float = 0
+    got: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
+    at_once: int = 0
+    most_at_once: int = 0
+    url: str = ""
+
+    async def take(self, request: Request) -> Response:
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
+        body = await request.body()
+        await asyncio.sleep(self.wait_seconds)
+        self.at_once -= 1
+        self.got.append((dict(request.headers), body))
+        status = self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]
+        return Response(status_code=status, headers=self.headers)
+
+    async def wait_for(self, how_many: int) -> None:
+        async with asyncio.timeout(10):
+            while len(self.got) < how_many:
+                await asyncio.sleep(0.005)
+
+    @property
+    def ids(self) -> list[str]:
+        return [headers["webhook-id"] for headers, _ in self.got]
+
+
+@asynccontextmanager
+async def listening(receiver: Receiver) -> AsyncIterator[Receiver]:
+    app = Starlette(routes=[Route("/hook", receiver.take, methods=["POST"])])
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, timeout_graceful_shutdown=1))
+    task = asyncio.create_task(server.serve())
+    while not server.started:
+        await asyncio.sleep(0.005)
+    receiver.url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/hook"
+    try:
+        yield receiver
+    finally:
+        server.should_exit = True
+        await task
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    async with listening(Receiver()) as receiver:
+        yield receiver
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    store = await open_store(None, tmp_path)
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+async def feed(store: Store) -> AsyncIterator[ExamFeed]:
+    feed = ExamFeed(store)
+    await feed.start()
+    yield feed
+    await feed.aclose()
+
+
+Deliver = Callable[..., Coroutine[Any, Any, Deliverer]]
+
+
+@pytest.fixture
+async def deliver(store: Store, feed: ExamFeed) -> AsyncIterator[Deliver]:
+    """Starts a deliverer to some URLs, with quick retries."""
+    started: list[Deliverer] = []
+
+    async def start(*urls: str, secret: str | None = SECRET, **given: Any) -> Deliverer:
+        options: dict[str, Any] = {"schedule_seconds": QUICK, "poll_seconds": 0.02, **given}
+        started.append(Deliverer(store, feed, urls, secret, **options))
+        await started[-1].start()
+        return started[-1]
+
+    yield start
+    for deliverer in started:
+        await deliverer.aclose()
+
+
+async def settled(store: Store, how_many: int = 1) -> list[WebhookDelivery]:
+    """All deliveries, once `how_many` exist and none is pending; oldest event first."""
+    async with asyncio.timeout(10):
+        while True:
+            found = await store.deliveries(limit=1000)
+            if len(found) >= how_many and all(one.state is not DeliveryState.PENDING for one in found):
+                return found[::-1]
+            await asyncio.sleep(0.01)
+
+
+async def test_a_receiver_gets_the_event_as_it_came_and_signed(
+    receiver: Receiver, feed: ExamFeed, store: Store, deliver: Deliver
+) -> None:
+    await feed.append(new_event())  # before webhooks were ever on
+    await deliver(receiver.url)
+    body = {
+        "StudyInstanceUID": "1.2.3",
+        "PatientName": "山田^太郎",
+        "NumberOfStudyRelatedSeries": "2",
+        "Vendor": [None],
+    }
+    event = await feed.append(new_event(body=body))
+    await receiver.wait_for(1)
+    (headers, posted) = receiver.got[0]
+    assert Webhook(SECRET).verify(posted, headers) == body
+    assert headers["content-type"] == "application/json"
+    (delivery,) = await settled(store)
+    assert (delivery.event_sequence, delivery.state, delivery.attempts) == (event.sequence, DeliveryState.DELIVERED, 1)
+    assert headers["webhook-id"] == delivery.id
+
+
+async def test_without_a_secret_posts_are_not_signed(receiver: Receiver, feed: ExamFeed, deliver: Deliver) -> None:
+    await deliver(receiver.url, secret=None)
+    await feed.append(new_event())
+    await receiver.wait_for(1)
+    assert "webhook-signature" not in receiver.got[0][0]
+
+
+async def test_a_failing_receiver_is_tried_again_with_the_same_id(
+    receiver: Receiver, feed: ExamFeed, store: Store, deliver: Deliver
+) -> None:
+    receiver.statuses = [500, 302, 200]
+    receiver.headers = {"location": receiver.url + "/elsewhere"}
+    await deliver(receiver.url)
+    await feed.append(new_event())
+    (delivery,) = await settled(store)
+    assert (delivery.state, delivery.attempts, len(receiver.got)) == (DeliveryState.DELIVERED, 3, 3)
+    assert len(set(receiver.ids)) == 1
+
+
+async def test_a_delivery_that_failed_is_kept_and_can_be_sent_again(
+    receiver: Receiver, feed: ExamFeed, store: Store, deliver: Deliver
+) -> None:
+    receiver.statuses = [500, 500, 500, 204]
+    await deliver(receiver.url)
+    await feed.append(new_event())
+    (failed,) = await settled(store)
+    assert (failed.state, failed.attempts, failed.last_error) == (DeliveryState.FAILED, 3, "status 500")
+    await store.redeliver(failed.id, now())
+    await receiver.wait_for(4)
+    (delivery,) = await settled(store)
+    assert delivery.state is DeliveryState.DELIVERED
+    assert len(set(receiver.ids)) == 1
+
+
+async def test_nobody_listening_is_a_failed_attempt(feed: ExamFeed, store: Store, deliver: Deliver) -> None:
+    await deliver("http://127.0.0.1:9/hook?key=secret")
+    await feed.append(new_event())
+    (delivery,) = await settled(store)
+    assert (delivery.state, delivery.last_error) == (DeliveryState.FAILED, "no answer: ConnectError")
+
+
+async def test_a_receiver_that_does_not_answer_in_time_has_failed(
+    receiver: Receiver, feed: ExamFeed, store: Store, deliver: Deliver
+) -> None:
+    receiver.wait_seconds = 0.5
+    await deliver(receiver.url, timeout_seconds=0.05, schedule_seconds=(0,))
+    await feed.append(new_event())
+    (delivery,) = await settled(store)
+    assert (delivery.state, delivery.last_error) == (DeliveryState.FAILED, "no answer in 0.05 seconds")
+
+
+async def test_410_disables_the_receiver_until_something_is_sent_again(
+    receiver: Receiver, feed: ExamFeed, store: Store, deliver: Deliver
+) -> None:
+    receiver.statuses = [410, 204]
+    await deliver(receiver.url)
+    await feed.append(new_event())
+    await settled(store)
+    await feed.append(new_event())
+    first, second = await settled(store, 2)
+    assert (first.last_error, len(receiver.got)) == ("status 410", 1)
+    assert second.last_error is not None
+    assert "disabled" in second.last_error
+    await store.enable_webhook(receiver.url)
+    await store.redeliver(second.id, now())
+    await receiver.wait_for(2)
+    assert receiver.ids[1] == second.id
+
+
+async def test_a_slow_receiver_delays_no_other_and_is_called_eight_times_at_once(
+    feed: ExamFeed, deliver: Deliver
+) -> None:
+    async with listening(Receiver(wait_seconds=0.3)) as slow, listening(Receiver()) as quick:
+        await deliver(slow.url, quick.url)
+        for _ in range(20):
+            await feed.append(new_event())
+        await quick.wait_for(20)
+        assert len(slow.got) < 20
+        await slow.wait_for(20)
+        assert slow.most_at_once == 8
+
+
+async def test_a_receiver_that_was_down_gets_everything_afterwards(
+    receiver: Receiver, feed: ExamFeed, store: Store, deliver: Deliver
+) -> None:
+    receiver.statuses = [503] * 30 + [204]
+    await deliver(receiver.url, schedule_seconds=(0,) + (0.05,) * 20)
+    events = [await feed.append(new_event()) for _ in range(10)]
+    delivered = await settled(store, 10)
+    assert [one.event_sequence for one in delivered] == [event.sequence for event in events]
+    assert all(one.state is DeliveryState.DELIVERED for one in delivered)
+
+
+async def test_what_came_while_no_deliverer_ran_is_delivered_when_one_does(
+    receiver: Receiver, feed: ExamFeed, store: Store, deliver: Deliver
+) -> None:
+    await (await deliver(receiver.url)).aclose()
+    events = [await feed.append(new_event()) for _ in range(250)]
+    await deliver(receiver.url)
+    delivered = await settled(store, 250)
+    assert [one.event_sequence for one in delivered] == [event.sequence for event in events]
+    assert len(receiver.got) == 250
+
+
+async def test_two_replicas_post_each_event_once(
+    receiver: Receiver, feed: ExamFeed, store: Store, deliver: Deliver
+) -> None:
+    await deliver(receiver.url)
+    await deliver(receiver.url)
+    for _ in range(50):
+        await feed.append(new_event())
+    await settled(store, 50)
+    assert len(receiver.ids) == len(set(receiver.ids)) == 50
+
+
+async def test_what_was_pending_for_a_receiver_that_is_gone_from_the_settings_has_failed(
+    receiver: Receiver, feed: ExamFeed, store: Store, deliver: Deliver
+) -> None:
+    former = "http://former.example/"
+    await store.plan_deliveries([WebhookDelivery.plan(sequence, former, now()) for sequence in range(1, 4)])
+    await deliver(receiver.url)
+    assert {one.last_error for one in await settled(store, 3)} == {"the receiver is no longer in CALLBACK_URLS"}
+
+
+def test_secrets_in_urls_do_not_reach_the_log_line() -> None:
+    """The id in the log is a digest of the URL."""
+    delivery = WebhookDelivery.plan(7, "http://user:pass@receiver.example/?key=secret", now())
+    assert not any(secret in json.dumps(delivery.id) for secret in ("pass", "secret", "receiver"))
