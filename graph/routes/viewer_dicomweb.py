@@ -21,7 +21,7 @@ from graph.viewer.renderings import rendering_of
 from graph.viewer.search import StudySearch
 from graph.viewer.service import Viewer
 from graph.viewer.sessions import session_of
-from graph.viewer.streams import DICOM, Streamed
+from graph.viewer.streams import DICOM, FrameRequest, Streamed
 from pacs import multipart
 from pacs.attributes import Dataset
 from pacs.dicomweb import DICOM_JSON
@@ -37,7 +37,9 @@ _HEADERS = {
 _PICTURE_HEADERS = _HEADERS | {"Cache-Control": "private, max-age=600", "Vary": "Accept, Cookie"}
 _FRAME_LIST = re.compile(r"[1-9]\d{0,5}(,[1-9]\d{0,5})*", re.ASCII)
 _MOST_FRAMES = 1000
-_ACCEPT = re.compile(r"multipart/related;[\x20-\x7e]{1,400}", re.ASCII)
+_RANGES = re.compile(r'\s*((?:"[^"]{0,200}"|[^",]){1,400})', re.ASCII)
+_FRAMES_RANGE = re.compile(r"multipart/related;[\x20-\x7e]+\Z", re.ASCII)
+_MOST_RANGES = 8
 
 
 async def studies(request: Request) -> Response:
@@ -94,11 +96,10 @@ async def frames(request: Request) -> Response:
     """`GET …/frames/{list}`, as stored, or in another media type that the PACS has them in."""
     numbers = _frame_numbers(request)
     study, place = await _place(request)
-    accept = request.headers.get("accept", "")
-    asked = accept if _ACCEPT.fullmatch(accept) else ANY_FRAMES
+    wanted = FrameRequest(study.uid, *place, numbers, _frame_ranges(request.headers.get("accept", "")))
     boundary = multipart.new_boundary()
-    kind = multipart.MediaType.parse(asked.partition(",")[0]).parameters.get("type", "application/octet-stream")
-    body = partial(streams.frames, _services(request).pacs, (study.uid, *place), numbers, asked, boundary)
+    kind = multipart.MediaType.parse(wanted.ranges[0]).parameters.get("type", "application/octet-stream")
+    body = partial(streams.frames, _services(request).pacs, wanted, partial(study.frame_count, *place), boundary)
     return Streamed(body, f'multipart/related; type="{_plain(kind)}"; boundary={boundary}', _HEADERS)
 
 
@@ -145,6 +146,13 @@ def _frame_numbers(request: Request) -> list[int]:
     if not _FRAME_LIST.fullmatch(text) or text.count(",") >= _MOST_FRAMES:
         raise bad_input(f"frames are numbers from 1, divided by commas, at most {_MOST_FRAMES}")
     return [int(number) for number in text.split(",")]
+
+
+def _frame_ranges(accept: str) -> list[str]:
+    """The media ranges for frames that a client accepts, one by one; as stored, where it takes anything."""
+    ranges = [part for part in _RANGES.findall(accept) if _FRAMES_RANGE.match(part)][:_MOST_RANGES]
+    anything = [multipart.MediaType.parse(part).parameters.get("type", "*/*") == "*/*" for part in ranges]
+    return [ANY_FRAMES if any_of else part for part, any_of in zip(ranges, anything, strict=True)] or [ANY_FRAMES]
 
 
 def _wants_bare(request: Request) -> bool:

@@ -62,6 +62,11 @@ class OneStudy:
             raise NotFound(_MISSING)
         return found
 
+    async def frame_count(self, series: str, instance: str) -> int:
+        """How many frames an instance has; one where it does not say."""
+        found = await self._pacs.metadata(self._patient_id, self.uid, series, instance)
+        return max((one.integer("NumberOfFrames") or 1 for one in found), default=0)
+
     def answer(self, datasets: Iterable[Dataset]) -> list[JSONDataset]:
         """Datasets as clients get them: the PACS's URLs left out, the Retrieve URL this server's."""
         return [self._own(dataset) for dataset in datasets]

@@ -21,5 +21,5 @@ class Viewer:
     async def open(cls, settings: Settings, pacs: Pacs, stack: AsyncExitStack) -> "Viewer":
         """Ready for requests, until `stack` ends."""
         pictures = ViewerPictures(pacs)
-        stack.push_async_callback(pictures.aclose)
+        stack.callback(pictures.close)
         return cls(await asyncio.to_thread(SessionCookies.of, settings), pictures)

@@ -1,15 +1,16 @@
 """Answers that are sent as they come from the PACS, in constant memory."""
 
 import re
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from pacs import multipart
 from pacs.adapter import Pacs
-from pacs.errors import NotFound
+from pacs.errors import NotFound, PacsFault
 
 DICOM = "application/dicom"
 _OCTETS = "application/octet-stream"
@@ -56,12 +57,28 @@ async def objects(
     yield body()
 
 
+@dataclass(frozen=True)
+class FrameRequest:
+    """Frames of one object, counted from 1, in the first of the media ranges that the PACS has them in."""
+
+    study: str
+    series: str
+    instance: str
+    numbers: Sequence[int]
+    ranges: Sequence[str]
+
+
 @asynccontextmanager
 async def frames(
-    pacs: Pacs, place: tuple[str, str, str], numbers: Sequence[int], accept: str, boundary: str
+    pacs: Pacs, wanted: FrameRequest, highest: Callable[[], Awaitable[int]], boundary: str
 ) -> AsyncIterator[AsyncIterator[bytes]]:
-    """Frames as the parts of a multipart body, without the PACS's Content-Location; a place is all three UIDs."""
-    async with pacs.frames(*place, numbers, accept) as parts:
+    """Frames as the parts of a multipart body, without the PACS's Content-Location.
+
+    `highest` tells how many frames the object has: asked only when the PACS fails, as some do for a missing frame
+    (Orthanc says 400, measured). The ranges are tried one by one: a list of them is 400 for Orthanc as well.
+    """
+    async with AsyncExitStack() as stack:
+        parts = await _first_that_works(stack, pacs, wanted, highest)
 
         async def body() -> AsyncIterator[bytes]:
             first = True
@@ -75,6 +92,21 @@ async def frames(
             yield multipart.closing(boundary)
 
         yield body()
+
+
+async def _first_that_works(
+    stack: AsyncExitStack, pacs: Pacs, wanted: FrameRequest, highest: Callable[[], Awaitable[int]]
+) -> AsyncIterator[multipart.Part]:
+    place = wanted.study, wanted.series, wanted.instance
+    fault = PacsFault("the PACS sent no frames")
+    for media_range in wanted.ranges:
+        try:
+            return await stack.enter_async_context(pacs.frames(*place, wanted.numbers, media_range))
+        except PacsFault as error:
+            fault = error
+    if max(wanted.numbers) > await highest():
+        raise NotFound("the object has no such frame")
+    raise fault
 
 
 async def _started(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
