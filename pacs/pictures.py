@@ -8,6 +8,7 @@ encoded alike (Orthanc renders no JPEG 2000, no 32-bit dose, no 16-bit colour; m
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from typing import Final
 
 from cachetools import LRUCache
@@ -16,7 +17,7 @@ from pacs.dicomweb import DicomWeb
 from pacs.errors import NoPicture, NotFound, PacsFault
 from pacs.spool import spooled
 from pacs.studies import ObjectFile
-from pacs.thumbnails import Picture, Renderer, Rendering
+from pacs.thumbnails import Renderer, Rendering
 
 JPEG: Final = "image/jpeg"
 LARGEST_THUMBNAIL = 2048
@@ -25,7 +26,17 @@ LARGEST_THUMBNAIL = 2048
 _AT_ONCE = 8
 _LARGEST_OBJECT_BYTES = 1 << 30
 _REMEMBERED = 10_000
+_PROOFS = 3
 _MAGIC = b"\xff\xd8\xff"
+
+
+@dataclass(frozen=True)
+class Thumbnail:
+    """A small picture."""
+
+    body: bytes
+    content_type: str = JPEG
+
 
 Retrieve = Callable[[str, str, str], AbstractAsyncContextManager[ObjectFile]]
 
@@ -37,12 +48,13 @@ class Pictures:
         self._web = web
         self._retrieve = retrieve
         self.renderer = renderer or Renderer()
-        self._ways: list[Callable[[str, str, str, int], Awaitable[Picture]]] = [
+        self._ways: list[Callable[[str, str, str, int], Awaitable[Thumbnail]]] = [
             self._thumbnail,
             self._rendered,
             self._made_here,
         ]
         self._first_way = 0
+        self._missing_for: set[str] = set()
         self._way_of_series: LRUCache[str, int] = LRUCache(_REMEMBERED)
         self._none: LRUCache[str, NoPicture] = LRUCache(_REMEMBERED)
         self._gate = asyncio.Semaphore(_AT_ONCE)
@@ -51,7 +63,7 @@ class Pictures:
         """Ends the processes that make pictures."""
         await self.renderer.aclose()
 
-    async def thumbnail(self, study: str, series: str, instance: str, size: int) -> Picture:
+    async def thumbnail(self, study: str, series: str, instance: str, size: int) -> Thumbnail:
         """A JPEG of at most `size` pixels a side. `NoPicture` says why there is none; and the errors of the PACS."""
         if instance in self._none:
             raise NoPicture(self._none[instance].reason)
@@ -63,7 +75,7 @@ class Pictures:
                     self._none[instance] = error
                 raise
 
-    async def _by_any_way(self, study: str, series: str, instance: str, size: int) -> Picture:
+    async def _by_any_way(self, study: str, series: str, instance: str, size: int) -> Thumbnail:
         start = self._way_of_series.get(series, self._first_way)
         missing: list[int] = []
         for number in range(start, len(self._ways)):
@@ -78,25 +90,33 @@ class Pictures:
                     raise
             else:
                 self._way_of_series[series] = number
-                if self._first_way in missing:  # 404 for an object that is there: the PACS has no such resource
-                    self._first_way += 1
+                if self._first_way in missing:
+                    self._note_missing(series)
                 return picture
         raise NotFound("the PACS has no such object")
 
-    async def _thumbnail(self, study: str, series: str, instance: str, size: int) -> Picture:
+    def _note_missing(self, series: str) -> None:
+        """The first way was 404 for an object that is there: several times, and the PACS has no such resource."""
+        self._missing_for.add(series)
+        if len(self._missing_for) >= _PROOFS:
+            self._first_way += 1
+            self._missing_for.clear()
+
+    async def _thumbnail(self, study: str, series: str, instance: str, size: int) -> Thumbnail:
         return await self._ask(study, series, instance, "thumbnail", size)
 
-    async def _rendered(self, study: str, series: str, instance: str, size: int) -> Picture:
+    async def _rendered(self, study: str, series: str, instance: str, size: int) -> Thumbnail:
         return await self._ask(study, series, instance, "rendered", size)
 
-    async def _ask(self, study: str, series: str, instance: str, resource: str, size: int) -> Picture:
+    async def _ask(self, study: str, series: str, instance: str, resource: str, size: int) -> Thumbnail:
         """One bare media type: a list of them is 400 for Orthanc (measured)."""
         path = f"studies/{study}/series/{series}/instances/{instance}/{resource}"
         answer = await self._web.request("GET", path, query=f"viewport={size},{size}", headers={"Accept": JPEG})
         if not answer.content.startswith(_MAGIC):
             raise PacsFault("the PACS sent something else than a JPEG")
-        return Picture(answer.content, JPEG, size, size)
+        return Thumbnail(answer.content)
 
-    async def _made_here(self, study: str, series: str, instance: str, size: int) -> Picture:
+    async def _made_here(self, study: str, series: str, instance: str, size: int) -> Thumbnail:
         async with spooled(self._retrieve(study, series, instance), most_bytes=_LARGEST_OBJECT_BYTES) as path:
-            return await self.renderer.render(path, Rendering(viewport=(size, size), content_type=JPEG, thumbnail=True))
+            rendering = Rendering(viewport=(size, size), content_type=JPEG, thumbnail=True)
+            return Thumbnail((await self.renderer.render(path, rendering)).body)

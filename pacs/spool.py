@@ -5,9 +5,12 @@ import tempfile
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
+from typing import IO
 
 from pacs.errors import NoPicture
 from pacs.studies import ObjectFile
+
+_BLOCK_BYTES = 1 << 20
 
 
 @asynccontextmanager
@@ -20,11 +23,19 @@ async def spooled(
     """
     with tempfile.NamedTemporaryFile(dir=folder, prefix="dicom-graph-", suffix=".dcm") as file:
         async with source as found:
-            received = 0
+            received, block = 0, bytearray()
             async for chunk in found.chunks:
                 received += len(chunk)
                 if most_bytes is not None and received > most_bytes:
                     raise NoPicture("too_large")
-                await asyncio.to_thread(file.write, chunk)
-        await asyncio.to_thread(file.flush)
+                block += chunk
+                if len(block) >= _BLOCK_BYTES:
+                    await asyncio.to_thread(file.write, block)
+                    block = bytearray()
+        await asyncio.to_thread(_finish, file, block)
         yield Path(file.name)
+
+
+def _finish(file: IO[bytes], block: bytes | bytearray) -> None:
+    file.write(block)
+    file.flush()
