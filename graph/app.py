@@ -20,9 +20,14 @@ from graph.routes.problems import HANDLERS
 from graph.schema import contract_schema
 from graph.settings import Settings
 from graph.viewer.service import Viewer
+from graph.webhooks import Deliverer
 from pacs.adapter import Pacs
 from persistence.feed import ExamFeed
-from persistence.store import open_store
+from persistence.retention import Retention
+from persistence.store import Store, open_store
+
+_POLL_SECONDS = (0.1, 1.0)
+"""How often the log is looked at for events of other replicas: while somebody listens, and while nobody does."""
 
 
 def create_app(settings: Settings) -> Starlette:
@@ -58,14 +63,27 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     async with AsyncExitStack() as stack:
         store = await open_store(settings.database_url, settings.data_dir)
         stack.push_async_callback(store.close)
-        feed = ExamFeed(store)
+        feed = ExamFeed(store, poll_seconds=_POLL_SECONDS)
         await feed.start()
         stack.push_async_callback(feed.aclose)
+        await _start_deliveries(settings, store, feed, stack)
         pacs = Pacs(pacs_address(settings))
         stack.push_async_callback(pacs.aclose)
         app.state.viewer = await Viewer.open(settings, pacs, stack)
         app.state.services = Services(settings, pacs, await open_worklist_of(settings, stack), store, feed)
         yield
+
+
+async def _start_deliveries(settings: Settings, store: Store, feed: ExamFeed, stack: AsyncExitStack) -> None:
+    """What works through the events behind everybody's back: the webhooks, and the removal of old events."""
+    if settings.callback_urls:
+        secret = settings.callback_secret.get_secret_value() if settings.callback_secret else None
+        deliverer = Deliverer(store, feed, settings.callback_urls, secret)
+        await deliverer.start()
+        stack.push_async_callback(deliverer.aclose)
+    retention = Retention(store, settings.event_retention_days, for_webhooks=bool(settings.callback_urls))
+    await retention.start()
+    stack.push_async_callback(retention.aclose)
 
 
 def _graphql_view(settings: Settings) -> GraphQLView:

@@ -30,8 +30,10 @@ def run(workers: int = 1) -> None:
     settings = load()
     logs.configure(settings.log_level)
     signal.signal(signal.SIGTERM, _end)
-    if workers > 1 and settings.database_url is None:
-        raise StartFailed("--workers needs DATABASE_URL: several processes cannot share the embedded store")
+    if workers > 1 and not (settings.database_url or "").startswith("mongodb"):
+        raise StartFailed(
+            "--workers needs a MongoDB at DATABASE_URL: several processes cannot share the embedded store"
+        )
     with _listening(settings) as listener:
         host, port = listener.getsockname()[:2]
         base = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

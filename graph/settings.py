@@ -6,13 +6,14 @@ against this class.
 
 import ipaddress
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from graph.viewer.links import check_template
+from graph.webhook_messages import signer
 from pacs.uids import check_root
 
 _MIB = 1024 * 1024
@@ -75,6 +76,18 @@ class Settings(BaseSettings):
 
     database_url: str | None = Field(
         None, description="Where the service keeps its own state: mongodb://… ; unset: SQLite in DATA_DIR."
+    )
+    event_dedupe_seconds: float = Field(
+        60.0, ge=0, description="An event that the PACS posts again within so many seconds is stored once."
+    )
+    event_retention_days: float | None = Field(
+        None, gt=0, description="Days for which exam events are kept; unset: for ever."
+    )
+    callback_urls: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="URLs that every exam event is posted to, divided by commas."
+    )
+    callback_secret: SecretStr | None = Field(
+        None, description="Secret that signs these posts (Standard Webhooks): whsec_ and base64; unset: unsigned."
     )
     dicom_uid_root: str | None = Field(
         None, description="Your organisation's UID root, at most 36 characters; unset: UIDs are 2.25.<UUID>."
@@ -143,6 +156,25 @@ class Settings(BaseSettings):
             raise ValueError("is no store: write mongodb://host/database or sqlite:///path/to/file")
         return url
 
+    @field_validator("callback_urls", mode="before")
+    @classmethod
+    def _url_list(cls, urls: str | tuple[str, ...]) -> tuple[str, ...]:
+        parts = urls.split(",") if isinstance(urls, str) else urls
+        return tuple(dict.fromkeys(url for part in parts if (url := cls._receiver(part.strip()))))
+
+    @staticmethod
+    def _receiver(url: str) -> str:
+        if url and (urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname):
+            raise ValueError("holds something else than URLs: write http:// or https://, a host and a path")
+        return url
+
+    @field_validator("callback_secret")
+    @classmethod
+    def _signing(cls, secret: SecretStr | None) -> SecretStr | None:
+        if secret is not None:
+            signer(secret.get_secret_value())
+        return secret
+
     @field_validator("dicom_uid_root")
     @classmethod
     def _uid_root(cls, root: str | None) -> str | None:
@@ -207,5 +239,9 @@ def _sentence(problem: Any) -> str:
         return reason
     name = str(problem["loc"][0])
     field = Settings.model_fields[name]
-    shown = "" if "Secret" in str(field.annotation) or name == "database_url" else f"={problem['input']!s}"
+    shown = (
+        ""
+        if "Secret" in str(field.annotation) or name in ("database_url", "callback_urls")
+        else f"={problem['input']!s}"
+    )
     return f"{name.upper()}{shown}: {reason[0].lower()}{reason[1:]}. {field.description}"

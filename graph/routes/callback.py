@@ -29,7 +29,8 @@ async def new_exam_callback(request: Request) -> Response:
             patient_id=announcement.patient_id,
             modalities=announcement.modalities,
             body=dict(announcement.body),
-        )
+        ),
+        dedupe_seconds=services.settings.event_dedupe_seconds,
     )
     return Response(status_code=204)
 

@@ -13,17 +13,18 @@ from graph.schema.principal import PrincipalQueries
 from graph.schema.scalars import SCALARS
 from graph.schema.uids import UidMutations
 from graph.schema.viewer_tokens import ViewerTokenMutations
+from graph.schema.webhook_deliveries import WebhookDeliveryMutations, WebhookDeliveryQueries
 from graph.schema.workitem_changes import WorkitemMutations
 from graph.schema.workitems import WorkitemQueries
 
 
 @strawberry.type
-class Query(WorkitemQueries, ExamQueries, ExamEventQueries, PrincipalQueries):
+class Query(WebhookDeliveryQueries, WorkitemQueries, ExamQueries, ExamEventQueries, PrincipalQueries):
     """Everything that can be read."""
 
 
 @strawberry.type
-class Mutation(WorkitemMutations, ExamUploadMutations, ViewerTokenMutations, UidMutations):
+class Mutation(WebhookDeliveryMutations, WorkitemMutations, ExamUploadMutations, ViewerTokenMutations, UidMutations):
     """Everything that can be changed."""
 
 

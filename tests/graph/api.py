@@ -1,5 +1,6 @@
 """A client of the API, as a front-end would write it."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -9,6 +10,7 @@ import httpx
 import orjson
 import websockets
 
+_PATIENCE_SECONDS = 20.0
 UPLOAD = """mutation Upload($files: [Upload!]!) { uploadExams(files: $files) { results {
   filename instance { studyInstanceUID seriesInstanceUID sopInstanceUID fileURL } error { code message } } } }"""
 
@@ -63,7 +65,7 @@ class Subscriber:
     async def next(self) -> dict[str, Any]:
         """The next event's data."""
         while True:
-            message = orjson.loads(await self._socket.recv())
+            message = orjson.loads(await asyncio.wait_for(self._socket.recv(), _PATIENCE_SECONDS))
             if message["type"] == "ping":
                 await self._socket.send(orjson.dumps({"type": "pong"}).decode())
             elif message["type"] == "next":

@@ -13,7 +13,7 @@ ROW = re.compile(r"^\| `([A-Z_]+)` \| (.*?) \| (.*) \|$", re.MULTILINE)
 
 
 def shown_default(default: object) -> str:
-    if default is None or default is PydanticUndefined:
+    if default in (None, ()) or default is PydanticUndefined:
         return ""
     return f"`{str(default).lower() if isinstance(default, bool) else default}`"
 
@@ -40,6 +40,8 @@ def test_the_readme_has_every_setting_with_its_default_and_sentence() -> None:
         ("DICOM_UID_ROOT", "1.2.840.10008.1", "reserved"),
         ("DICOM_UID_ROOT", "1.2." + "9" * 40, "36"),
         ("DATABASE_URL", "postgres://user:pw@host", "mongodb://"),
+        ("CALLBACK_URLS", "http://a/b,nowhere", "http://"),
+        ("CALLBACK_SECRET", "short", "whsec_"),
         ("MAX_UPLOAD_BYTES", "-1", "greater"),
         ("GRAPHIQL", "perhaps", "boolean"),
     ],

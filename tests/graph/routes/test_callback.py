@@ -125,6 +125,13 @@ async def test_deeply_nested_extras_are_kept_or_refused_but_never_an_error(api: 
     assert response.status_code in (204, 400)
 
 
+async def test_an_event_that_is_posted_twice_is_stored_once(api: Api) -> None:
+    for body in (SEED, SEED, SEED | {"NumberOfStudyRelatedInstances": 240}):
+        assert (await api.http.post("/new-exam-callback", json=body)).status_code == 204
+
+    assert len((await api.ask(EVENTS))["examEvents"]["nodes"]) == 2
+
+
 async def test_only_post_is_served(api: Api) -> None:
     assert (await api.http.get("/new-exam-callback")).status_code == 405
 

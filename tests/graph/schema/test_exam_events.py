@@ -139,9 +139,9 @@ async def test_each_event_reads_its_study_anew(live: Api, base_url: str) -> None
     query = "subscription { newExam { study { series { instances { sopInstanceUID } } } } }"
     counts = []
     async with subscribe(base_url, query) as subscriber:
-        for image in (first, exam.image(first.series)):
+        for number, image in enumerate((first, exam.image(first.series))):
             await live.upload(image.content)
-            await live.http.post("/new-exam-callback", json=body)
+            await live.http.post("/new-exam-callback", json=body | {"NumberOfStudyRelatedInstances": number + 1})
             (series,) = (await subscriber.next())["newExam"]["study"]["series"]
             counts.append(len(series["instances"]))
 
