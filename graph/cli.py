@@ -24,8 +24,8 @@ def serve(
     workers: Annotated[int, typer.Option(min=1, help="Processes that serve; more than one needs DATABASE_URL.")] = 1,
 ) -> None:
     """Runs the server, and the embedded PACS where no other is configured. Settings are environment variables."""
-    from graph.server import StartFailed, run  # noqa: PLC0415
-    from graph.settings import SettingsError  # noqa: PLC0415
+    from graph.server import StartFailed, run
+    from graph.settings import SettingsError
 
     try:
         run(workers)
@@ -49,10 +49,10 @@ def archive(
     if context.invoked_subcommand is not None:
         context.obj = data_dir
         return
-    from graph import logs  # noqa: PLC0415
-    from pacs.archive.lock import ArchiveLocked  # noqa: PLC0415
-    from pacs.archive.options import ArchiveOptions  # noqa: PLC0415
-    from pacs.archive.server import run as run_archive  # noqa: PLC0415
+    from graph import logs
+    from pacs.archive.lock import ArchiveLocked
+    from pacs.archive.options import ArchiveOptions
+    from pacs.archive.server import run as run_archive
 
     logs.configure(os.environ.get("LOG_LEVEL", "info"))
     options = ArchiveOptions(
@@ -71,10 +71,10 @@ def archive(
 @archive_app.command()
 def check(context: typer.Context) -> None:
     """Verifies the stored files against the index, while the embedded PACS is stopped."""
-    import sqlite3  # noqa: PLC0415
+    import sqlite3
 
-    from pacs.archive.lock import ArchiveLocked  # noqa: PLC0415
-    from pacs.archive.verify import verify  # noqa: PLC0415
+    from pacs.archive.lock import ArchiveLocked
+    from pacs.archive.verify import verify
 
     try:
         report = verify(context.obj)
@@ -102,7 +102,7 @@ def upload(
     token: Annotated[str | None, typer.Option(envvar="DICOM_GRAPH_TOKEN", help="Bearer token.")] = None,
 ) -> None:
     """Uploads DICOM files to a server and says what became of each."""
-    from graph.upload_client import UploadFailed, upload_files  # noqa: PLC0415
+    from graph.upload_client import UploadFailed, upload_files
 
     try:
         stored, failed = upload_files(files, url, token)
@@ -127,7 +127,7 @@ def schema(
 
 def schema_text() -> str:
     """What schema.graphql must hold."""
-    from graph.schema import contract_schema  # noqa: PLC0415
+    from graph.schema import contract_schema
 
     return f"# Printed from the code by `make schema`; do not edit.\n\n{contract_schema().as_str()}\n"
 
