@@ -48,9 +48,11 @@ async def api(app: Starlette) -> AsyncIterator[Api]:
 
 
 @asynccontextmanager
-async def serving(settings: Settings) -> AsyncIterator[str]:
-    """The application behind a real socket; gives its URL."""
-    config = uvicorn.Config(create_app(settings), port=0, lifespan="on", log_config=None, ws_per_message_deflate=False)
+async def serving(settings: Settings, port: int = 0) -> AsyncIterator[str]:
+    """The application behind a real socket, on a free port unless one is given; gives its URL."""
+    config = uvicorn.Config(
+        create_app(settings), port=port, lifespan="on", log_config=None, ws_per_message_deflate=False
+    )
     server = uvicorn.Server(config)
     task = asyncio.create_task(server.serve())
     while not server.started:

@@ -1,0 +1,89 @@
+"""Orthanc with deploy/orthanc's script: what a modality sends, or a client stores, reaches a subscriber."""
+
+import asyncio
+import shutil
+import subprocess
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+from pydantic import SecretStr
+
+from graph.settings import Settings
+from tests.graph.api import Api, Subscriber, subscribe
+from tests.graph.conftest import serving
+from tests.real.orthanc import Orthanc, orthanc
+from tests.real.required import need
+from tests.real.server import free_port
+from tests.samples import Exam, Sample
+
+SCRIPT = Path(__file__).parents[2] / "deploy" / "orthanc" / "new-exam.lua"
+TOKEN = "the-callbacks-token"
+NEW_EXAM = """subscription { newExam { sourceID eventType studyInstanceUID patientID patientName { alphabetic }
+  modalitiesInStudy aeTitles stationNames numberOfStudyRelatedSeries numberOfStudyRelatedInstances
+  study { series { instances { sopInstanceUID } } } } }"""
+
+
+@asynccontextmanager
+async def hospital(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[Orthanc, Api, Subscriber]]:
+    """An Orthanc that announces its exams to a server that has it for its PACS, and a subscriber there."""
+    port = free_port()
+    monkeypatch.setenv("NEW_EXAM_URL", f"http://127.0.0.1:{port}/new-exam-callback")
+    monkeypatch.setenv("CALLBACK_TOKEN", TOKEN)
+    with orthanc(tmp_path, LuaScripts=[str(SCRIPT)], StableAge=1) as pacs:
+        settings = Settings(
+            _env_file=None, data_dir=tmp_path / "data", pacs_url=pacs.pacs_url, callback_token=SecretStr(TOKEN)
+        )
+        async with (
+            serving(settings, port) as url,
+            httpx.AsyncClient(base_url=url, timeout=30) as client,
+            subscribe(url, NEW_EXAM) as subscriber,
+        ):
+            yield pacs, Api(client), subscriber
+
+
+async def test_what_a_modality_sends_is_announced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    exam = Exam("000123", attributes={"PatientName": "Müller^Jörg", "StationName": "CT-1"})
+    images = [exam.image(Modality="CT", SpecificCharacterSet="ISO_IR 192") for _ in range(2)]
+    async with hospital(tmp_path, monkeypatch) as (pacs, _, subscriber):
+        await asyncio.to_thread(send, pacs, tmp_path, images)
+        event = (await subscriber.next())["newExam"]
+
+    series = event.pop("study")["series"]
+    assert {one["instances"][0]["sopInstanceUID"] for one in series} == {image.instance for image in images}
+    assert event == {
+        "sourceID": "ORTHANC",
+        "eventType": "COMPLETED",
+        "studyInstanceUID": exam.study,
+        "patientID": "000123",
+        "patientName": {"alphabetic": "Müller^Jörg"},
+        "modalitiesInStudy": ["CT"],
+        "aeTitles": ["MODALITY"],
+        "stationNames": ["CT-1"],
+        "numberOfStudyRelatedSeries": 2,
+        "numberOfStudyRelatedInstances": 2,
+    }
+
+
+async def test_what_is_uploaded_is_announced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    image = Exam().image()
+    async with hospital(tmp_path, monkeypatch) as (_, api, subscriber):
+        (result,) = await api.upload(image.content)
+        event = (await subscriber.next())["newExam"]
+
+    assert result["error"] is None
+    assert (event["studyInstanceUID"], event["patientID"]) == (image.study, image.patient_id)
+    assert event["aeTitles"] == []
+
+
+def send(pacs: Orthanc, folder: Path, images: list[Sample]) -> None:
+    """C-STORE by dcmtk."""
+    need(shutil.which("storescu"), "dcmtk is missing: apt-get install dcmtk")
+    paths = []
+    for number, image in enumerate(images):
+        paths.append(folder / f"{number}.dcm")
+        paths[-1].write_bytes(image.content)
+    command = ["storescu", "-aet", "MODALITY", "-aec", "ORTHANC", "127.0.0.1", str(pacs.dicom_port), *map(str, paths)]
+    subprocess.run(command, check=True, capture_output=True)
