@@ -25,12 +25,13 @@ def free_port() -> int:
 class ServerProcess:
     """A server on a port and a data folder that stay the same through its restarts."""
 
-    def __init__(self, folder: Path, **environment: str) -> None:
+    def __init__(self, folder: Path, *arguments: str, **environment: str) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = folder / "server.log"
         self.data_dir = folder / "data"
         self._environment = os.environ | {"PORT": str(self.port), "DATA_DIR": str(self.data_dir)} | environment
+        self._arguments = arguments
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -51,7 +52,10 @@ class ServerProcess:
         started = time.perf_counter()
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "graph.cli", "serve"], env=self._environment, stdout=log, stderr=log
+                [sys.executable, "-m", "graph.cli", "serve", *self._arguments],
+                env=self._environment,
+                stdout=log,
+                stderr=log,
             )
         self.wait_until_ready()
         return time.perf_counter() - started
