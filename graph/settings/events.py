@@ -1,0 +1,58 @@
+"""Settings of the service's own memory: exam events, and whom they are passed to."""
+
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, Field, SecretStr, field_validator
+from pydantic_settings import NoDecode
+
+from graph.webhook_messages import signer
+
+
+class EventSettings(BaseModel):
+    """Where events are kept, for how long, who may announce them and who is told."""
+
+    database_url: str | None = Field(
+        None, description="Where the service keeps its own state: mongodb://… ; unset: SQLite in DATA_DIR."
+    )
+    event_dedupe_seconds: float = Field(
+        60.0, ge=0, description="An event that the PACS posts again within so many seconds is stored once."
+    )
+    event_retention_days: float | None = Field(
+        None, gt=0, description="Days for which exam events are kept; unset: for ever."
+    )
+    callback_urls: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="URLs that every exam event is posted to, divided by commas."
+    )
+    callback_secret: SecretStr | None = Field(
+        None, description="Secret that signs these posts (Standard Webhooks): whsec_ and base64; unset: unsigned."
+    )
+    callback_token: SecretStr | None = Field(
+        None, description="What the PACS must present at /new-exam-callback: bearer token, Basic password or ?token=."
+    )
+
+    @field_validator("database_url")
+    @classmethod
+    def _store_url(cls, url: str | None) -> str | None:
+        if url is not None and urlsplit(url).scheme not in ("sqlite", "mongodb", "mongodb+srv"):
+            raise ValueError("is no store: write mongodb://host/database or sqlite:///path/to/file")
+        return url
+
+    @field_validator("callback_urls", mode="before")
+    @classmethod
+    def _url_list(cls, urls: str | tuple[str, ...]) -> tuple[str, ...]:
+        parts = urls.split(",") if isinstance(urls, str) else urls
+        return tuple(dict.fromkeys(url for part in parts if (url := cls._receiver(part.strip()))))
+
+    @staticmethod
+    def _receiver(url: str) -> str:
+        if url and (urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname):
+            raise ValueError("holds something else than URLs: write http:// or https://, a host and a path")
+        return url
+
+    @field_validator("callback_secret")
+    @classmethod
+    def _signing(cls, secret: SecretStr | None) -> SecretStr | None:
+        if secret is not None:
+            signer(secret.get_secret_value())
+        return secret
