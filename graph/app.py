@@ -9,6 +9,11 @@ from starlette.requests import HTTPConnection
 from starlette.routing import Route, WebSocketRoute
 
 from graph.access import LOCAL
+from graph.access_records.actions import ANNOUNCE_EXAM, EXPORT_STUDY
+from graph.access_records.log import AccessLog
+from graph.access_records.patients import Patients
+from graph.access_records.routes import RecordedSignIn, recorded
+from graph.access_records.trail import Trail, address_of, refuse_unrecorded
 from graph.archives import open_worklist_of, pacs_address
 from graph.context import Context, Services
 from graph.engine.limits import Limits
@@ -35,14 +40,28 @@ def create_app(settings: Settings) -> Starlette:
     view = _graphql_view(settings)
     app = Starlette(
         routes=[
-            Route("/graphql", view),
-            WebSocketRoute("/graphql", view),
-            Route("/new-exam-callback", callback.new_exam_callback, methods=["POST"]),
+            Route("/graphql", view, middleware=[Middleware(RecordedSignIn)]),
+            WebSocketRoute("/graphql", view, middleware=[Middleware(RecordedSignIn)]),
+            Route(
+                "/new-exam-callback",
+                callback.new_exam_callback,
+                methods=["POST"],
+                middleware=recorded(ANNOUNCE_EXAM, by=callback.PACS),
+            ),
             *(
-                Route(f"/exams/studies/{{study}}/series/{{series}}/{level}/{{instance}}", exam_files.exam_file)
+                Route(
+                    f"/exams/studies/{{study}}/series/{{series}}/{level}/{{instance}}",
+                    exam_files.exam_file,
+                    middleware=recorded(exam_files.action_of),
+                )
                 for level in ("instance", "instances")
             ),
-            Route("/exams/studies/{study}", exam_files.study_media, methods=["GET"]),
+            Route(
+                "/exams/studies/{study}",
+                exam_files.study_media,
+                methods=["GET"],
+                middleware=recorded(EXPORT_STUDY),
+            ),
             *viewer.ROUTES,
             *viewer_dicomweb.ROUTES,
             Route("/health/live", health.live),
@@ -70,7 +89,11 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         pacs = Pacs(pacs_address(settings))
         stack.push_async_callback(pacs.aclose)
         app.state.viewer = await Viewer.open(settings, pacs, stack)
-        app.state.services = Services(settings, pacs, await open_worklist_of(settings, stack), store, feed)
+        access_log = AccessLog(store, settings.access_records_waiting, Patients(pacs).complete)
+        await access_log.start()
+        stack.push_async_callback(access_log.aclose)
+        worklist = await open_worklist_of(settings, stack)
+        app.state.services = Services(settings, pacs, worklist, store, feed, access_log)
         yield
 
 
@@ -109,4 +132,6 @@ def _graphql_view(settings: Settings) -> GraphQLView:
 
 async def _context(connection: HTTPConnection) -> Context:
     services: Services = connection.app.state.services
-    return Context(services, LOCAL, Links.of(connection, services.settings.public_url))
+    refuse_unrecorded(services.access_log)
+    trail = Trail(services.access_log, LOCAL, address_of(connection))
+    return Context(services, LOCAL, Links.of(connection, services.settings.public_url), trail)

@@ -7,6 +7,8 @@ from typing import Any
 import strawberry
 
 from graph.access import Identity
+from graph.access_records.log import AccessLog
+from graph.access_records.trail import Trail
 from graph.links import Links
 from graph.loaders import Loaders
 from graph.settings import Settings
@@ -25,6 +27,7 @@ class Services:
     worklist: WorklistDialect
     store: Store
     feed: ExamFeed
+    access_log: AccessLog
 
 
 @dataclass
@@ -34,6 +37,7 @@ class Context:
     services: Services
     principal: Identity
     links: Links
+    trail: Trail
     loaders: Loaders = field(init=False)
 
     def __post_init__(self) -> None:
@@ -42,6 +46,7 @@ class Context:
     def forget_loaded(self) -> None:
         """Begins anew what a request remembers of the PACS: a subscription does so for each of its events."""
         self.loaders = Loaders(self.services.pacs)
+        self.trail.begin_anew()
 
     @cached_property
     def settings(self) -> Settings:

@@ -1,6 +1,6 @@
 """A strawberry schema that keeps the contract: limits, caches, error codes."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import aclosing
 from typing import Any
 
@@ -31,8 +31,14 @@ _REFUSED_KINDS = {
 }
 
 
+OnErrors = Callable[[Any, list[GraphQLError], Mapping[str, Any] | None], None]
+"""Told the context, the contract's errors and the variables of each answer that has errors."""
+
+
 class ContractSchema(strawberry.Schema):
     """A schema whose every error has a code and a status, and tells no more than it may."""
+
+    on_errors: OnErrors = staticmethod(lambda *_: None)
 
     async def execute(self, *args: Any, **kwargs: Any) -> ExecutionResult:
         """The result of a query or mutation; never raises for anything that a client sent."""
@@ -42,28 +48,27 @@ class ContractSchema(strawberry.Schema):
             result = PreExecutionError(None, [_REFUSED_KINDS[error.operation_type]])
         except CannotGetOperationTypeError:
             result = PreExecutionError(None, [no_operation()])
-        return _settled(result)
+        return self._settled(result, kwargs)
 
     async def stream(self, *args: Any, **kwargs: Any) -> Any:
         """The results of any operation, one after the other."""
-        return _settled_stream(await super().stream(*args, **kwargs))
+        return self._settled_stream(await super().stream(*args, **kwargs), kwargs)
 
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
         """Does nothing: strawberry would log messages here, which may hold patient data."""
 
+    async def _settled_stream(self, results: Any, asked: dict[str, Any]) -> AsyncIterator[Any]:
+        async with aclosing(results):
+            async for result in results:
+                yield self._settled(result, asked)
 
-async def _settled_stream(results: Any) -> AsyncIterator[Any]:
-    async with aclosing(results):
-        async for result in results:
-            yield _settled(result)
-
-
-def _settled(result: ExecutionResult) -> ExecutionResult:
-    if result.errors:
-        result.errors = contract_errors(result.errors)
-        if operation := current_operation.get():
-            operation.end(result.errors)
-    return result
+    def _settled(self, result: ExecutionResult, asked: dict[str, Any]) -> ExecutionResult:
+        if result.errors:
+            result.errors = contract_errors(result.errors)
+            self.on_errors(asked.get("context_value"), result.errors, asked.get("variable_values"))
+            if operation := current_operation.get():
+                operation.end(result.errors)
+        return result
 
 
 def build_schema(
@@ -79,6 +84,7 @@ def build_schema(
     scalars: Mapping[object, ScalarDefinition] | None = None,
     name_converter: NameConverter | None = None,
     extensions: Iterable[type[SchemaExtension]] = (),
+    on_errors: OnErrors | None = None,
 ) -> ContractSchema:
     """The schema of these root types.
 
@@ -86,7 +92,7 @@ def build_schema(
     `UploadedFile` to `Upload` among them already. Without `compiled_selections` every field goes through graphql-core.
     """
     documents = Documents(limits or Limits(), introspection=introspection, costs=costs or {})
-    return ContractSchema(
+    schema = ContractSchema(
         query,
         mutation,
         subscription,
@@ -98,3 +104,6 @@ def build_schema(
         extensions=[lambda: DocumentExtension(documents), *extensions],
         execution_context_class=CompiledExecutor if compiled_selections else ContractExecutor,
     )
+    if on_errors is not None:
+        schema.on_errors = on_errors
+    return schema

@@ -9,10 +9,15 @@ from pydantic import SecretStr
 from starlette.requests import Request
 from starlette.responses import Response
 
+from graph.access import Identity, Role
+from graph.access_records.routes import Access, tell
 from graph.context import Services
 from graph.errors import ContractError, ErrorCode, bad_input
 from pacs.announcement import Announcement, BadAnnouncement
 from persistence.records import NewExamEvent, now
+
+PACS = Identity("new-exam-callback", Role.INTEGRATION)
+"""Who announces exams, in access records."""
 
 _MAX_BODY_BYTES = 1024 * 1024
 
@@ -22,6 +27,7 @@ async def new_exam_callback(request: Request) -> Response:
     services: Services = request.app.state.services
     _authenticate(request, services.settings.callback_token)
     announcement = Announcement.parse(_json(await _body(request)))
+    tell(request, Access(PACS, announcement.patient_id, announcement.study_instance_uid))
     await services.feed.append(
         NewExamEvent(
             received_at=now(),

@@ -5,10 +5,11 @@ from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import dataclass
 from pathlib import Path
 
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from graph.access_records.actions import RETRIEVE_INSTANCE, RETRIEVE_THUMBNAIL, Action
 from graph.context import Services
 from graph.errors import bad_input
 from pacs.errors import NotFound
@@ -21,6 +22,11 @@ from pacs.uids import is_uid
 DICOM = "application/dicom"
 _ZIP = "application/zip"
 _THUMBNAIL_SIZE = 256
+
+
+def action_of(connection: HTTPConnection) -> Action:
+    """What `exam_file` does for this request, in access records."""
+    return RETRIEVE_THUMBNAIL if connection.query_params.get("fileType") == JPEG else RETRIEVE_INSTANCE
 
 
 async def exam_file(request: Request) -> Response:

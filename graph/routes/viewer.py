@@ -5,13 +5,15 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from graph.access_records.actions import REDEEM_LINK, VIEW_STUDY
+from graph.access_records.routes import recorded
 from graph.context import Services
 from graph.errors import ContractError
 from graph.links import Links
 from graph.viewer import pages, tokens
 from graph.viewer.links import fill_template
 from graph.viewer.service import Viewer
-from graph.viewer.sessions import session_of
+from graph.viewer.sessions import session_of, tell_of
 from pacs.uids import is_uid
 
 log = structlog.get_logger(__name__)
@@ -39,6 +41,7 @@ async def open_link(request: Request) -> Response:
         log.info("viewer link refused")
         return pages.message(410, "This link has been used already, or it is too old. Ask for a new one.")
     viewer: Viewer = request.app.state.viewer
+    tell_of(request, subject)
     response = RedirectResponse(_target(request, services, subject), 303, pages.HEADERS)
     viewer.cookies.put(response, subject)
     return response
@@ -70,7 +73,7 @@ def _target(request: Request, services: Services, subject: tokens.Subject) -> st
 
 
 ROUTES = [
-    Route("/viewer", open_link, methods=["GET"]),
-    Route("/viewer/studies/{study}", page, methods=["GET"]),
+    Route("/viewer", open_link, methods=["GET"], middleware=recorded(REDEEM_LINK)),
+    Route("/viewer/studies/{study}", page, methods=["GET"], middleware=recorded(VIEW_STUDY)),
     Route("/viewer/page/{name}", page_file, methods=["GET"]),
 ]

@@ -12,6 +12,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from graph.access_records.actions import VIEW_INSTANCES, VIEW_PICTURE, VIEW_STUDY, Action
+from graph.access_records.routes import recorded
 from graph.context import Services
 from graph.errors import bad_input
 from graph.links import Links
@@ -20,7 +22,7 @@ from graph.viewer.one_study import OneStudy
 from graph.viewer.renderings import rendering_of
 from graph.viewer.search import StudySearch
 from graph.viewer.service import Viewer
-from graph.viewer.sessions import session_of
+from graph.viewer.sessions import session_of, tell_of
 from graph.viewer.streams import DICOM, FrameRequest, Streamed
 from pacs import multipart
 from pacs.attributes import Dataset
@@ -47,6 +49,8 @@ async def studies(request: Request) -> Response:
     search = _search(request)
     viewer: Viewer = request.app.state.viewer
     opened = viewer.cookies.all_of(request.cookies) or [session_of(request, "")]
+    for subject in opened:
+        tell_of(request, subject)
     readers = [OneStudy(_services(request).pacs, subject, _links(request)) for subject in opened]
     reader_of: dict[int, OneStudy] = {}
     found: list[Dataset] = []
@@ -186,7 +190,8 @@ _STUDY = f"{_ROOT}/{{study}}"
 _SERIES = f"{_STUDY}/series/{{series}}"
 _INSTANCE = f"{_SERIES}/instances/{{instance}}"
 _FRAME = f"{_INSTANCE}/frames/{{frame}}"
-_TABLE: list[tuple[str, Callable[[Request], Awaitable[Response]]]] = [
+Handler = Callable[[Request], Awaitable[Response]]
+_TABLE: list[tuple[str, Handler]] = [
     (_ROOT, studies),
     (f"{_STUDY}/series", series),
     (f"{_STUDY}/instances", instances),
@@ -197,5 +202,14 @@ _TABLE: list[tuple[str, Callable[[Request], Awaitable[Response]]]] = [
     *((level, retrieve) for level in (_STUDY, _SERIES, _INSTANCE)),
     (f"{_INSTANCE}/frames/{{frames}}", frames),
 ]
-ROUTES = [Route(path, handler, methods=["GET"]) for path, handler in _TABLE]
+_ACTIONS: dict[Handler, Action] = {
+    rendered: VIEW_PICTURE,
+    thumbnail: VIEW_PICTURE,
+    retrieve: VIEW_INSTANCES,
+    frames: VIEW_INSTANCES,
+}
+ROUTES = [
+    Route(path, handler, methods=["GET"], middleware=recorded(_ACTIONS.get(handler, VIEW_STUDY)))
+    for path, handler in _TABLE
+]
 """Every route of the view; all that is not here is 404, and every other method 405."""

@@ -1,10 +1,17 @@
 """The GraphQL schema: a type with its queries and mutations, a file each; put together here."""
 
-import strawberry
+from collections.abc import Mapping
+from typing import Any
 
+import strawberry
+from graphql import GraphQLError
+
+from graph.access_records.operations import note_errors
+from graph.context import Context
 from graph.engine.cost import FieldCost
 from graph.engine.limits import Limits
 from graph.engine.schema import ContractSchema, build_schema
+from graph.schema.access_records import AccessRecordQueries
 from graph.schema.exam_events import ExamEventQueries, ExamEventSubscriptions
 from graph.schema.exam_queries import ExamQueries
 from graph.schema.exam_uploads import ExamUploadMutations
@@ -19,7 +26,9 @@ from graph.schema.workitems import WorkitemQueries
 
 
 @strawberry.type
-class Query(WebhookDeliveryQueries, WorkitemQueries, ExamQueries, ExamEventQueries, PrincipalQueries):
+class Query(
+    AccessRecordQueries, WebhookDeliveryQueries, WorkitemQueries, ExamQueries, ExamEventQueries, PrincipalQueries
+):
     """Everything that can be read."""
 
 
@@ -63,4 +72,10 @@ def contract_schema(
         costs=COSTS,
         scalars=SCALARS,
         name_converter=ContractNames(),
+        on_errors=_note_errors,
     )
+
+
+def _note_errors(context: Any, errors: list[GraphQLError], variables: Mapping[str, Any] | None) -> None:
+    if isinstance(context, Context):
+        note_errors(context.trail, errors, variables)

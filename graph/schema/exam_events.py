@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator
 
 import strawberry
 
+from graph.access_records.actions import READ_EVENT, RECEIVE_EVENT
 from graph.context import Info
 from graph.errors import bad_input
 from graph.schema.attributes import PersonName, attribute, computed, dicom_type
@@ -107,6 +108,8 @@ class ExamEventQueries:
         )
         if not found and sequence is not None and sequence > await info.context.store.last_sequence():
             raise CursorExpired("after is a cursor of another event log")
+        for record in found[:first]:
+            info.context.trail.note(READ_EVENT, record.patient_id, record.study_instance_uid)
         keys = [(record.sequence,) for record in found[:first]]
         page = _CURSORS.page(found[:first], keys, more=len(found) > first, after=after or None)
         nodes = [ExamEvent.of(record) for record in page.rows]
@@ -135,6 +138,7 @@ class ExamEventSubscriptions:
         async with subscription:
             async for record in subscription:
                 info.context.forget_loaded()
+                info.context.trail.note(RECEIVE_EVENT, record.patient_id, record.study_instance_uid)
                 yield ExamEvent.of(record)
 
 

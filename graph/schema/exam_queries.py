@@ -2,6 +2,8 @@
 
 import strawberry
 
+from graph.access_records.actions import READ_STUDY, SEARCH_STUDIES
+from graph.access_records.trail import AccessOutcome
 from graph.context import Info
 from graph.loaders import Below
 from graph.schema.attributes import selected_keywords
@@ -10,6 +12,7 @@ from graph.schema.exams import Instance, Scope, Series, Study
 from graph.schema.pagination import Cursors, PageInfo
 from graph.schema.scalars import UID
 from pacs.adapter import StudySearch, newest_first
+from pacs.attributes import Dataset
 
 _CURSORS = Cursors("study", (str, str, str))
 
@@ -58,6 +61,7 @@ class ExamQueries:
         )
         include = selected_keywords(info, Study, "nodes", "edges.node")
         found = await info.context.pacs.studies(search, include)
+        info.context.trail.note(SEARCH_STUDIES, patient_id)
         page = _CURSORS.cut(found, newest_first, first, after or None)
         scope = Scope(patient_id, info.context.links)
         nodes = [Study(dataset=dataset, scope=scope) for dataset in page.rows]
@@ -74,7 +78,9 @@ class ExamQueries:
         """The series of one study of the patient."""
         key = Below(patient_id, study_instance_uid, selected_keywords(info, Series))
         scope = Scope(patient_id, info.context.links)
-        return [Series(dataset=dataset, scope=scope) for dataset in await info.context.loaders.series.load(key)]
+        datasets = await info.context.loaders.series.load(key)
+        _note(info, patient_id, study_instance_uid, datasets)
+        return [Series(dataset=dataset, scope=scope) for dataset in datasets]
 
     @strawberry.field
     async def instances(
@@ -83,9 +89,11 @@ class ExamQueries:
         """The instances of one series of the patient."""
         key = Below(patient_id, series_instance_uid, selected_keywords(info, Instance))
         scope = Scope(patient_id, info.context.links)
+        datasets = await info.context.loaders.instances.load(key)
+        _note(info, patient_id, study_instance_uid, datasets)
         return [
             Instance(dataset=dataset, scope=scope)
-            for dataset in await info.context.loaders.instances.load(key)
+            for dataset in datasets
             if dataset.text("StudyInstanceUID") == study_instance_uid
         ]
 
@@ -100,7 +108,9 @@ class ExamQueries:
     ) -> Instance | None:
         """One instance of the patient."""
         key = Below(patient_id, sop_instance_uid, selected_keywords(info, Instance))
-        for dataset in await info.context.loaders.instances_by_uid.load(key):
+        datasets = await info.context.loaders.instances_by_uid.load(key)
+        _note(info, patient_id, study_instance_uid, datasets)
+        for dataset in datasets:
             place = dataset.text("StudyInstanceUID"), dataset.text("SeriesInstanceUID")
             if place == (study_instance_uid, series_instance_uid):
                 return Instance(dataset=dataset, scope=Scope(patient_id, info.context.links))
@@ -111,4 +121,11 @@ async def find_study(info: Info, patient_id: str, study_instance_uid: str) -> St
     """The patient's study with this UID, with what the query selects at this field."""
     search = StudySearch(patient_id=patient_id, study_instance_uid=study_instance_uid)
     found = await info.context.pacs.studies(search, selected_keywords(info, Study))
+    _note(info, patient_id, study_instance_uid, found)
     return Study(dataset=found[0], scope=Scope(patient_id, info.context.links)) if found else None
+
+
+def _note(info: Info, patient_id: str, study_instance_uid: str, found: list[Dataset]) -> None:
+    """Records that the study was read, or that there was nothing to read."""
+    outcome = AccessOutcome.ALLOWED if found else AccessOutcome.FAILED
+    info.context.trail.note(READ_STUDY, patient_id, study_instance_uid, outcome)

@@ -6,6 +6,8 @@ from enum import Enum
 
 import strawberry
 
+from graph.access_records.actions import STORE_EXAM
+from graph.access_records.trail import AccessOutcome
 from graph.context import Info
 from graph.engine.uploads import UploadedFile
 from graph.schema.attributes import selected_keywords
@@ -102,14 +104,21 @@ class _TooLarge(Exception):
 
 
 async def _store(info: Info, file: UploadedFile) -> _Outcome:
+    header = None
     try:
         if file.too_large:
             raise _TooLarge(f"the file is larger than {info.context.settings.max_upload_bytes} bytes")
         header = await asyncio.to_thread(part10.check, file.file, file.size)
         await info.context.pacs.store(file.file, file.size, header.sop_instance_uid)
     except (_TooLarge, errors.BadDicom, errors.PacsError) as error:
+        _note(info, header, AccessOutcome.FAILED)
         return _Outcome(error=error)
+    _note(info, header, AccessOutcome.ALLOWED)
     return _Outcome(header)
+
+
+def _note(info: Info, header: Part10Header | None, outcome: AccessOutcome) -> None:
+    info.context.trail.note(STORE_EXAM, None, header.study_instance_uid if header else None, outcome)
 
 
 def _raise_if_unreachable(outcomes: list[_Outcome]) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import strawberry
 from pydicom.uid import UID as PydicomUID
 
+from graph.access_records.actions import READ_STUDY, READ_THUMBNAIL
 from graph.context import Info
 from graph.errors import bad_input
 from graph.links import Links
@@ -74,6 +75,7 @@ class Instance:
             if error.transient:
                 raise
             return None
+        info.context.trail.note(READ_THUMBNAIL, self.scope.patient_id or None, self.study_instance_uid)
         inline = base64.b64encode(picture.body).decode()
         return Image(
             url=self.scope.links.thumbnail(*place, size),
@@ -105,6 +107,7 @@ class Series:
         """The instances, together with those of all other series of the query."""
         key = Below(self.scope.patient_id, self.series_instance_uid, selected_keywords(info, Instance))
         datasets = await info.context.loaders.instances.load(key)
+        info.context.trail.note(READ_STUDY, self.scope.patient_id, self.study_instance_uid)
         return [Instance(dataset=dataset, scope=self.scope) for dataset in datasets]
 
 
@@ -140,6 +143,7 @@ class Study:
         """The series, together with those of all other studies of the query."""
         key = Below(self.scope.patient_id, self.study_instance_uid, selected_keywords(info, Series))
         datasets = await info.context.loaders.series.load(key)
+        info.context.trail.note(READ_STUDY, self.scope.patient_id, self.study_instance_uid)
         return [Series(dataset=dataset, scope=self.scope) for dataset in datasets]
 
 

@@ -5,6 +5,7 @@ import datetime as dt
 import strawberry
 
 from graph.access import Identity, Role
+from graph.access_records.actions import CREATE_VIEWER_TOKEN
 from graph.context import Info
 from graph.errors import ContractError, ErrorCode, bad_input
 from graph.schema.scalars import UID
@@ -63,6 +64,7 @@ class ViewerTokenMutations:
         else:
             token, expires_at = await tokens.issue(context.store, subject, settings.viewer_token_seconds)
             url = context.links.viewer(token)
+        context.trail.note(CREATE_VIEWER_TOKEN, patient_id, input.study_instance_uid)
         return CreateViewerTokenPayload(token=token, role=input.role, expires_at=expires_at, url=url)
 
 

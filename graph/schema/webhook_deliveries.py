@@ -6,6 +6,7 @@ from enum import Enum
 import strawberry
 
 from graph.access import Role
+from graph.access_records.actions import READ_DELIVERY, REDELIVER
 from graph.context import Info
 from graph.errors import ContractError, ErrorCode
 from graph.schema.exam_events import ExamEvent
@@ -58,6 +59,7 @@ class WebhookDelivery:
         record = await info.context.store.event(self.event_sequence)
         if record is None:
             raise ContractError(ErrorCode.NOT_FOUND, "the event is no longer kept")
+        info.context.trail.note(READ_DELIVERY, record.patient_id, record.study_instance_uid)
         return ExamEvent.of(record)
 
 
@@ -127,6 +129,9 @@ class WebhookDeliveryMutations:
             raise ContractError(ErrorCode.NOT_FOUND, "there is no such delivery")
         await store.enable_webhook(record.url)
         again = await store.redeliver(id, records.now())
+        event = await store.event(record.event_sequence)
+        if event is not None:
+            info.context.trail.note(REDELIVER, event.patient_id, event.study_instance_uid)
         return RedeliverWebhookPayload(delivery=WebhookDelivery.of(again or record))
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import strawberry
 
+from graph.access_records.actions import CANCEL_WORKITEM, CREATE_WORKITEM
 from graph.context import Info
 from graph.errors import bad_input
 from graph.schema.naming import field_name
@@ -86,14 +87,18 @@ class WorkitemMutations:
             values = checked(input.new(study))
         except model.BadWorkitem as error:
             raise _bad_fields(error) from None
-        return CreateWorkitemPayload(workitem=node_of(await info.context.worklist.create(values)))
+        created = node_of(await info.context.worklist.create(values))
+        info.context.trail.note(CREATE_WORKITEM, input.patient_id, study)
+        return CreateWorkitemPayload(workitem=created)
 
     @strawberry.mutation(
         description="Withdraws what is scheduled. NOT_FOUND when nothing is, CONFLICT when it is in progress."
     )
     async def delete_workitem(self, info: Info, study_instance_uid: UID) -> DeleteWorkitemPayload:
         """Cancels the workitem of a study in the PACS."""
+        found = await info.context.worklist.find(study_instance_uid)
         await info.context.worklist.delete(study_instance_uid)
+        info.context.trail.note(CANCEL_WORKITEM, found.patient_id if found else None, study_instance_uid)
         return DeleteWorkitemPayload(study_instance_uid=study_instance_uid)
 
 

@@ -4,6 +4,7 @@ import datetime as dt
 
 import strawberry
 
+from graph.access_records.actions import READ_WORKITEM
 from graph.context import Info
 from graph.schema.attributes import PersonName, attribute, computed, dicom_type, selected_keywords
 from graph.schema.date_range import DateRange
@@ -138,6 +139,8 @@ class WorkitemQueries:
             for cursor, one in zip(page.cursors, page.rows, strict=True)
             if one.study_instance_uid and one.patient_id  # without them it is nothing that could be worked with
         ]
+        for edge in edges:
+            _note(info, edge.node)
         return WorkitemConnection(
             edges=edges, nodes=[edge.node for edge in edges], page_info=page.info, total_count=None
         )
@@ -146,13 +149,21 @@ class WorkitemQueries:
     async def workitem(self, info: Info, study_instance_uid: UID) -> Workitem | None:
         """One workitem."""
         found = await info.context.worklist.find(study_instance_uid)
-        return node_of(found) if found and found.patient_id else None
+        if found is None or not found.patient_id:
+            return None
+        workitem = node_of(found)
+        _note(info, workitem)
+        return workitem
 
 
 def node_of(workitem: model.Workitem) -> Workitem:
     """The GraphQL side of a workitem."""
     uid = UID(workitem.workitem_uid) if workitem.workitem_uid else None
     return Workitem(dataset=workitem.dataset, step=workitem.step, workitem_uid=uid, state=workitem.state)
+
+
+def _note(info: Info, workitem: Workitem) -> None:
+    info.context.trail.note(READ_WORKITEM, workitem.patient_id, workitem.study_instance_uid)
 
 
 def _exact(name: str, text: str | None) -> str | None:

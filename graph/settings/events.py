@@ -21,6 +21,11 @@ class EventSettings(BaseModel):
     event_retention_days: float | None = Field(
         None, gt=0, description="Days for which exam events are kept; unset: for ever."
     )
+    access_records_waiting: int = Field(
+        50_000,
+        gt=0,
+        description="Access records that may wait for a store that does not answer; then no patient data is shown.",
+    )
     callback_urls: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="URLs that every exam event is posted to, divided by commas."
     )

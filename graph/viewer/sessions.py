@@ -20,6 +20,8 @@ from joserfc.jwk import OctKey
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
+from graph.access import Identity, Role
+from graph.access_records.routes import Access, tell
 from graph.errors import ContractError, ErrorCode
 from graph.settings import Settings
 from graph.viewer.roles import ViewerRole
@@ -103,10 +105,21 @@ def session_of(connection: HTTPConnection, study: str) -> Subject:
     cookies: SessionCookies = connection.app.state.viewer.cookies
     found = cookies.find(connection.cookies, study)
     if found is not None:
+        tell_of(connection, found)
         return found
-    if cookies.all_of(connection.cookies):
+    if others := cookies.all_of(connection.cookies):
+        tell(connection, Access(_who(others[0]), None, study or None))
         raise ContractError(ErrorCode.FORBIDDEN, "this viewer session is for another study")
     raise ContractError(ErrorCode.UNAUTHENTICATED, "there is no viewer session, or it has ended: ask for a new link")
+
+
+def tell_of(connection: HTTPConnection, subject: Subject) -> None:
+    """Says in the access records who looks at which study."""
+    tell(connection, Access(_who(subject), subject.patient_id, subject.study_instance_uid))
+
+
+def _who(subject: Subject) -> Identity:
+    return Identity(subject.user or "viewer", Role[subject.role.name])
 
 
 def _kept_key(path: Path) -> bytes:

@@ -9,6 +9,8 @@ import pytest
 import strawberry
 
 from graph.access import Identity, Role
+from graph.access_records.log import AccessLog
+from graph.access_records.trail import Trail
 from graph.engine.schema import build_schema
 from graph.schema.exam_events import ExamEventSubscriptions
 from graph.schema.naming import ContractNames
@@ -65,7 +67,8 @@ async def planned(store: Store) -> list[WebhookDelivery]:
 def ask(store: Store) -> Ask:
     async def ask(query: str, role: Role = Role.ADMIN, **variables: Any) -> tuple[Any, list[str]]:
         """The data, and the codes of the errors."""
-        context = SimpleNamespace(store=store, principal=Identity("somebody", role))
+        who = Identity("somebody", role)
+        context = SimpleNamespace(store=store, principal=who, trail=Trail(AccessLog(store, 10), who, None))
         result = await SCHEMA.execute(query, variable_values=variables, context_value=context)
         return result.data, [(error.extensions or {})["code"] for error in result.errors or ()]
 
