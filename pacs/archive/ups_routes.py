@@ -24,7 +24,8 @@ from pacs.archive.ups_bodies import read_dataset
 from pacs.archive.ups_events import Report
 from pacs.archive.ups_parameters import checked_ae_title, checked_uid, requester, transaction_uid, workitem_uid
 from pacs.archive.ups_states import MESSAGES, Request, Status
-from pacs.archive.worklist import FILTERED_GLOBAL, GLOBAL, UpsRefused, Worklist
+from pacs.archive.worklist import FILTERED_GLOBAL, GLOBAL, Worklist
+from pacs.archive.worklist_steps import UpsRefused
 from pacs.attributes import Dataset
 from pacs.errors import BadAttribute, BadQuery
 from pacs.workitem import WorkitemState

@@ -10,7 +10,7 @@ from pacs.archive.matching import normal_forms, vr_of
 from pacs.attributes import JSONDataset, tag
 from pacs.workitem import WorkitemState
 
-SCHEMA = """
+_FIRST = """
 CREATE TABLE workitem (
     uid TEXT PRIMARY KEY,
     state TEXT NOT NULL,
@@ -42,6 +42,9 @@ CREATE TABLE subscription (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX subscription_by_ae_title ON subscription (ae_title);
 """
+
+VERSIONS = (_FIRST,)
+"""The scripts that make the schema, for `Database`."""
 
 _INDEXED_KEYWORDS = (
     ("StudyInstanceUID",),

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from pacs.archive.database import DatabaseUnusable
 from pacs.archive.http import parse_search
-from pacs.archive.worklist import UpsRefused, Worklist
-from pacs.archive.worklist_database import WorklistUnusable
+from pacs.archive.worklist import Worklist
+from pacs.archive.worklist_steps import UpsRefused
 from tests.pacs.archive.ups_server import ups
 
 WRITER = """
@@ -70,7 +71,7 @@ async def test_a_file_that_is_no_worklist_is_named(tmp_path: Path) -> None:
     path = tmp_path / "worklist.sqlite"
     path.write_bytes(b"something else, and long enough to be taken for a database" * 20)
 
-    with pytest.raises(WorklistUnusable, match=r"worklist\.sqlite cannot be opened"):
+    with pytest.raises(DatabaseUnusable, match=r"worklist\.sqlite cannot be opened"):
         await Worklist(path).open()
 
 
@@ -80,7 +81,7 @@ async def test_a_worklist_of_a_newer_version_is_left_alone(tmp_path: Path) -> No
     connection.execute("PRAGMA user_version = 99")
     connection.close()
 
-    with pytest.raises(WorklistUnusable, match="newer version"):
+    with pytest.raises(DatabaseUnusable, match="newer version"):
         await Worklist(path).open()
 
 

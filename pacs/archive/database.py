@@ -1,34 +1,37 @@
-"""The worklist's SQLite file: one writer, readers that never wait for it, and no call of SQLite in the event loop."""
+"""One SQLite file: one writer, readers that never wait for it, and no call of SQLite in the event loop."""
 
 import asyncio
 import os
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
-
-from pacs.archive.worklist_store import SCHEMA
 
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], T]
 
 _BUSY_SECONDS = 5
 _READERS = 2
-_VERSION = 1
 
 
-class WorklistUnusable(Exception):
+class DatabaseUnusable(Exception):
     """The file cannot be opened, or a newer version has written it; the message says which and what to do."""
 
 
-class WorklistDatabase:
+class Database:
     """The connections to one file."""
 
-    def __init__(self, path: Path) -> None:
-        """Opens or makes the file, readable by its owner only. Raises `WorklistUnusable`."""
+    def __init__(self, path: Path, name: str, versions: Sequence[str]) -> None:
+        """Opens or makes the file, readable by its owner only. Raises `DatabaseUnusable`.
+
+        `name` is what messages call it. `versions` are the scripts that lead from nothing to the first version of its
+        schema, from that to the second, and so on.
+        """
         self._path = path
+        self._name = name
+        self._versions = versions
         self._local = threading.local()
         self._connections: list[sqlite3.Connection] = []
         try:
@@ -37,12 +40,12 @@ class WorklistDatabase:
             self._migrate()
         except (OSError, sqlite3.Error) as error:
             self._disconnect()
-            raise WorklistUnusable(f"the worklist {path} cannot be opened: {error}") from error
-        except WorklistUnusable:
+            raise DatabaseUnusable(f"the {name} {path} cannot be opened: {error}") from error
+        except DatabaseUnusable:
             self._disconnect()
             raise
-        self._writer = ThreadPoolExecutor(1, "worklist-writer")
-        self._readers = ThreadPoolExecutor(_READERS, "worklist-reader")
+        self._writer = ThreadPoolExecutor(1, f"{name}-writer")
+        self._readers = ThreadPoolExecutor(_READERS, f"{name}-reader")
 
     async def read(self, work: Work[T]) -> T:
         """What `work` reads, in one consistent view."""
@@ -84,10 +87,11 @@ class WorklistDatabase:
     def _migrate(self) -> None:
         self._writing.execute("PRAGMA journal_mode = WAL")
         (version,) = self._writing.execute("PRAGMA user_version").fetchone()
-        if version > _VERSION:
-            raise WorklistUnusable(f"the worklist {self._path} was written by a newer version of this program")
-        if version == 0:
-            self._writing.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT;")
+        newest = len(self._versions)
+        if version > newest:
+            raise DatabaseUnusable(f"the {self._name} {self._path} was written by a newer version of this program")
+        for number, script in enumerate(self._versions[version:], start=version + 1):
+            self._writing.executescript(f"BEGIN; {script} PRAGMA user_version = {number}; COMMIT;")
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
