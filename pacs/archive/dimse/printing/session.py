@@ -1,13 +1,13 @@
 """What one association prints: its objects, and the operations on them (PS3.4 H.2.2, H.4)."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import structlog
 from pydicom.dataset import Dataset
 from pynetdicom.sop_class import (  # type: ignore[attr-defined]  # made at import
     BasicColorImageBox,
-    BasicColorPrintManagementMeta,
     BasicFilmBox,
     BasicFilmSession,
     BasicGrayscaleImageBox,
@@ -49,19 +49,17 @@ class PrintSession:
     raises `OSError` when a film cannot be written.
     """
 
-    def __init__(self, prints: Path, meta_sop_class: str) -> None:
+    def __init__(self, prints: Path) -> None:
         self._prints = prints
-        self._image_class = (
-            BasicColorImageBox if meta_sop_class == BasicColorPrintManagementMeta else BasicGrayscaleImageBox
-        )
         self._session: FilmSession | None = None
         self._luts: dict[str, PresentationLut] = {}
 
-    def create(self, sop_class: str, uid: str, attributes: Dataset) -> Answer:
-        """N-CREATE of a film session, film box or presentation LUT."""
+    def create(self, sop_class: str, uid: str, attributes: Dataset, *, color: bool = False) -> Answer:
+        """N-CREATE of a film session, film box (with image boxes in color, or gray) or presentation LUT."""
+        image_class = BasicColorImageBox if color else BasicGrayscaleImageBox
         makers: dict[str, Callable[[str, Dataset], Answer]] = {
             BasicFilmSession: self._create_session,
-            BasicFilmBox: self._create_film,
+            BasicFilmBox: partial(self._create_film, image_class),
             PresentationLUT: self._create_lut,
         }
         if sop_class not in makers:
@@ -78,8 +76,8 @@ class PrintSession:
             return _SUCCESS, changes
         if sop_class == BasicFilmBox and uid in session.films:
             return self._set_film(session.films[uid], changes)
-        if sop_class == self._image_class:
-            film, image = self._image_box(session, uid)
+        if sop_class in (BasicColorImageBox, BasicGrayscaleImageBox):
+            film, image = self._image_box(session, sop_class, uid)
             return self._set_image(session, film, image, changes)
         raise Refused(NO_SUCH_INSTANCE, "no such film session, film box or image box")
 
@@ -113,7 +111,7 @@ class PrintSession:
         self._session = FilmSession(uid, attributes)
         return _NO_MEMORY_ALLOCATION if attributes.get("MemoryAllocation") else _SUCCESS, attributes
 
-    def _create_film(self, uid: str, attributes: Dataset) -> Answer:
+    def _create_film(self, image_class: str, uid: str, attributes: Dataset) -> Answer:
         session = self._open_session()
         if _referenced(attributes, "ReferencedFilmSessionSequence") != session.uid:
             raise Refused(INVALID_VALUE, "ReferencedFilmSessionSequence is not the association's film session")
@@ -121,7 +119,7 @@ class PrintSession:
             raise Refused(OUT_OF_MEMORY, f"at most {_MOST_FILMS} film boxes")
         film = FilmBox(uid, attributes, lut=self._lut(attributes, IDENTITY))
         _, boxes = film.check()
-        film.images = [ImageBox(new_uid(), self._image_class, box) for box in boxes]
+        film.images = [ImageBox(new_uid(), image_class, box) for box in boxes]
         session.films[uid] = film
         answer = Dataset()
         answer.update(attributes)
@@ -176,10 +174,10 @@ class PrintSession:
         return self._luts[uid]
 
     @staticmethod
-    def _image_box(session: FilmSession, uid: str) -> tuple[FilmBox, ImageBox]:
+    def _image_box(session: FilmSession, sop_class: str, uid: str) -> tuple[FilmBox, ImageBox]:
         for film in session.films.values():
             for image in film.images:
-                if image.uid == uid:
+                if (image.sop_class_uid, image.uid) == (sop_class, uid):
                     return film, image
         raise Refused(NO_SUCH_INSTANCE, "no such image box")
 

@@ -10,11 +10,9 @@ from PIL import Image
 from pydicom.dataset import Dataset
 from pynetdicom.sop_class import (  # type: ignore[attr-defined]  # made at import
     BasicColorImageBox,
-    BasicColorPrintManagementMeta,
     BasicFilmBox,
     BasicFilmSession,
     BasicGrayscaleImageBox,
-    BasicGrayscalePrintManagementMeta,
     PresentationLUT,
 )
 
@@ -41,10 +39,9 @@ class Film:
 
     def __init__(self, prints: Path, box: Dataset, *, color: bool = False) -> None:
         self.color = color
-        meta = BasicColorPrintManagementMeta if color else BasicGrayscalePrintManagementMeta
-        self.session = PrintSession(prints, meta)
+        self.session = PrintSession(prints)
         self.session.create(BasicFilmSession, SESSION_UID, attributes(FilmSessionLabel="Film"))
-        _, answer = self.session.create(BasicFilmBox, FILM_UID, box)
+        _, answer = self.session.create(BasicFilmBox, FILM_UID, box, color=color)
         assert answer is not None
         self.images = [str(item.ReferencedSOPInstanceUID) for item in answer.ReferencedImageBoxSequence]
 

@@ -1,0 +1,97 @@
+"""DIMSE-N requests to the printer, and what they are answered."""
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import cast
+from weakref import WeakKeyDictionary
+
+import structlog
+from pydicom.dataset import Dataset
+from pynetdicom.association import Association
+from pynetdicom.dimse_primitives import N_CREATE, N_SET
+from pynetdicom.events import Event
+from pynetdicom.sop_class import (  # type: ignore[attr-defined]  # made at import
+    BasicColorPrintManagementMeta,
+    Printer,
+    PrinterInstance,
+)
+
+from pacs.archive.dimse.printing.printer import printer
+from pacs.archive.dimse.printing.refused import NO_SUCH_INSTANCE, PROCESSING_FAILURE, Refused
+from pacs.archive.dimse.printing.session import Answer, PrintSession
+from pacs.uids import new_uid
+
+log = structlog.get_logger(__name__)
+
+Reply = tuple[Dataset, Dataset | None]
+
+
+class PrintRequests:
+    """Handlers of N-CREATE, N-SET, N-ACTION, N-DELETE and N-GET; each association has its own print objects."""
+
+    def __init__(self, prints: Path) -> None:
+        self._prints = prints
+        self._sessions: WeakKeyDictionary[Association, PrintSession] = WeakKeyDictionary()
+        self._turn = threading.Lock()
+
+    def create(self, event: Event) -> Reply:
+        """N-CREATE; the printer names the object where the request does not."""
+        request = cast(N_CREATE, event.request)
+        uid = str(request.AffectedSOPInstanceUID or new_uid())
+        color = event.context.abstract_syntax == BasicColorPrintManagementMeta
+
+        def operation() -> Answer:
+            status, answer = self._session(event).create(
+                str(request.AffectedSOPClassUID), uid, event.attribute_list, color=color
+            )
+            reply = Dataset()
+            reply.update(answer or Dataset())
+            if request.AffectedSOPInstanceUID is None:
+                reply.AffectedSOPInstanceUID = uid
+            return status, reply
+
+        return _answered(operation)
+
+    def set(self, event: Event) -> Reply:
+        """N-SET."""
+        return _answered(lambda: self._session(event).set(*_requested(event), event.modification_list))
+
+    def action(self, event: Event) -> Reply:
+        """N-ACTION."""
+        return _answered(lambda: self._session(event).action(*_requested(event), event.action_type or 0))
+
+    def delete(self, event: Event) -> Dataset:
+        """N-DELETE."""
+        return _answered(lambda: self._session(event).delete(*_requested(event)))[0]
+
+    def get(self, event: Event) -> Reply:
+        """N-GET of the printer."""
+
+        def operation() -> Answer:
+            if _requested(event) != (Printer, PrinterInstance):
+                raise Refused(NO_SUCH_INSTANCE, "only the Printer SOP Instance can be read")
+            return 0x0000, printer(self._prints, event.attribute_identifiers)
+
+        return _answered(operation)
+
+    def _session(self, event: Event) -> PrintSession:
+        with self._turn:
+            return self._sessions.setdefault(event.assoc, PrintSession(self._prints))
+
+
+def _requested(event: Event) -> tuple[str, str]:
+    request = cast(N_SET, event.request)  # N-ACTION, N-DELETE and N-GET name what they want alike
+    return str(request.RequestedSOPClassUID), str(request.RequestedSOPInstanceUID)
+
+
+def _answered(operation: Callable[[], Answer]) -> Reply:
+    status = Dataset()
+    try:
+        status.Status, attributes = operation()
+    except Refused as refused:
+        status.Status, status.ErrorComment, attributes = refused.status, refused.comment, None
+    except OSError as error:
+        log.error("film not printed", error=error.strerror)
+        status.Status, status.ErrorComment, attributes = PROCESSING_FAILURE, "the film cannot be written", None
+    return status, attributes
