@@ -9,6 +9,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from itertools import islice
 
 import structlog
 
@@ -41,6 +42,7 @@ class AccessLog:
         self._complete = complete
         self._waiting: deque[AccessRecord] = deque()
         self._arrived = asyncio.Event()
+        self._writing = asyncio.Lock()
         self._writer: asyncio.Task[None] | None = None
         self._dropped = 0
 
@@ -72,11 +74,15 @@ class AccessLog:
         self._writer.cancel()
         with suppress(asyncio.CancelledError):
             await self._writer
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_STOP_SECONDS):
-                await self._write_all()
+        await self.flush(_STOP_SECONDS)
         if self._waiting:
             log.error("access records are lost: the store does not answer", records=len(self._waiting))
+
+    async def flush(self, patience_seconds: float) -> None:
+        """Returns when the store has what was added until now, or does not take it in that time."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(patience_seconds):
+                await self._write_all()
 
     async def _run(self) -> None:
         while True:
@@ -87,20 +93,26 @@ class AccessLog:
     async def _write_all(self) -> None:
         """Writes until nothing waits; trying again is harmless, for a record that is there already stays as it is."""
         pause_seconds, longest_seconds = _RETRY_SECONDS
-        while self._waiting:
-            batch = [await self._complete(self._waiting[n]) for n in range(min(_BATCH, len(self._waiting)))]
-            try:
-                await self._store.append_access(batch)
-            except StoreError:
-                log.warning("access records wait: the store does not answer", records=len(self._waiting))
+        async with self._writing:
+            while self._waiting:
+                if await self._write_batch():
+                    pause_seconds = _RETRY_SECONDS[0]
+                    continue
                 await asyncio.sleep(pause_seconds)
                 pause_seconds = min(2 * pause_seconds, longest_seconds)
-                continue
-            for _ in batch:
-                self._waiting.popleft()
-            pause_seconds = _RETRY_SECONDS[0]
-            self._report_dropped()
-        self._arrived.clear()
+            self._arrived.clear()
+
+    async def _write_batch(self) -> bool:
+        batch = [await self._complete(record) for record in list(islice(self._waiting, _BATCH))]
+        try:
+            await self._store.append_access(batch)
+        except StoreError:
+            log.warning("access records wait: the store does not answer", records=len(self._waiting))
+            return False
+        for _ in batch:
+            self._waiting.popleft()
+        self._report_dropped()
+        return True
 
     def _report_dropped(self) -> None:
         if self._dropped:
