@@ -60,9 +60,9 @@ class ExamFeed:
         for subscription in tuple(self._subscriptions):
             await subscription.aclose()
 
-    async def append(self, event: NewExamEvent, *, dedupe_seconds: float = 0) -> ExamEvent:
+    async def append(self, event: NewExamEvent, *, dedupe_seconds: float = 0, key: str | None = None) -> ExamEvent:
         """Stores `event` (see `Store.append_event`), then wakes the subscribers."""
-        stored = await self._store.append_event(event, dedupe_seconds=dedupe_seconds)
+        stored = await self._store.append_event(event, dedupe_seconds=dedupe_seconds, key=key)
         if self._ring.tail is None:
             self._ring.begin(stored.sequence - 1)
         self._appended = max(self._appended, stored.sequence)

@@ -10,10 +10,13 @@ from persistence.records import AccessRecord, DeliveryState, ExamEvent, NewExamE
 class ExamEvents(Protocol):
     """The log of exam events."""
 
-    async def append_event(self, event: NewExamEvent, *, dedupe_seconds: float = 0) -> ExamEvent:
+    async def append_event(
+        self, event: NewExamEvent, *, dedupe_seconds: float = 0, key: str | None = None
+    ) -> ExamEvent:
         """Stores `event` under the next sequence number; durable when this returns.
 
         With `dedupe_seconds`, an event with the same body received within that time is answered, and nothing stored.
+        With `key` it is the event stored under the same key, whatever its body, for as long as it is kept.
         """
         ...
 
@@ -70,6 +73,18 @@ class Cursors(Protocol):
 
     async def save_cursor(self, name: str, sequence: int) -> None:
         """Saves `sequence` under `name`; a cursor never moves back."""
+        ...
+
+
+class Bookmarks(Protocol):
+    """How far each reader of another system's log has come, in words of its own."""
+
+    async def bookmark(self, name: str) -> str | None:
+        """The text saved last under `name`."""
+        ...
+
+    async def save_bookmark(self, name: str, text: str) -> None:
+        """Saves `text` under `name`, in place of what was there."""
         ...
 
 
@@ -166,7 +181,7 @@ class AccessRecords(Protocol):
         ...
 
 
-class Store(ExamEvents, IssuedUids, Cursors, WebhookDeliveries, ViewerTokens, AccessRecords, Protocol):
+class Store(ExamEvents, IssuedUids, Cursors, Bookmarks, WebhookDeliveries, ViewerTokens, AccessRecords, Protocol):
     """Everything the service remembers. Any method may raise `StoreUnavailable`."""
 
     async def ping(self) -> None:

@@ -8,6 +8,7 @@ from pymongo import AsyncMongoClient
 from pymongo.errors import ConfigurationError, InvalidURI
 
 from persistence.mongo.access import MongoAccessRecords
+from persistence.mongo.bookmarks import MongoBookmarks
 from persistence.mongo.changes import MongoChanges
 from persistence.mongo.collections import DOCUMENTS
 from persistence.mongo.confirmation import confirmed
@@ -32,6 +33,7 @@ class MongoStore(
     MongoExamEvents,
     MongoChanges,
     MongoIssuedUids,
+    MongoBookmarks,
     MongoWebhookDeliveries,
     MongoViewerTokens,
     MongoAccessRecords,

@@ -9,13 +9,13 @@ import random
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 
 from pymongo.errors import BulkWriteError
 
 from persistence.mongo.collections import ExamEventDocument
 from persistence.mongo.confirmation import confirmed, duplicates
 from persistence.records import ExamEvent, NewExamEvent, canonical_json
+from persistence.repeats import Repeats
 
 _MAX_JITTER_SECONDS = 0.005
 
@@ -25,14 +25,18 @@ class Append:
     """An event on its way into the log."""
 
     event: NewExamEvent
-    dedupe_seconds: float
-    digest: str
+    repeats: Repeats
     writer: str = field(default_factory=lambda: uuid.uuid4().hex)
 
-    def repeats(self, document: ExamEventDocument) -> bool:
-        """Whether `document` holds the same body, received within the window."""
-        since = self.event.received_at - timedelta(seconds=self.dedupe_seconds)
-        return self.dedupe_seconds > 0 and document.digest == self.digest and document.received_at > since
+    @property
+    def digest(self) -> str:
+        """What events that are the same have in common."""
+        return self.repeats.digest
+
+    def is_stored_as(self, document: ExamEventDocument) -> bool:
+        """Whether `document` is the same event."""
+        since = self.repeats.since
+        return since is not None and document.digest == self.digest and document.received_at > since
 
 
 class Appender:
@@ -57,25 +61,25 @@ class Appender:
 
 
 async def _find_repeated(batch: Sequence[Append]) -> dict[str, ExamEvent]:
-    once = [append for append in batch if append.dedupe_seconds > 0]
-    if not once:
+    sought = [append.repeats for append in batch if append.repeats.since is not None]
+    if not sought:
         return {}
-    since = min(append.event.received_at - timedelta(seconds=append.dedupe_seconds) for append in once)
-    query = {"digest": {"$in": [append.digest for append in once]}, "received_at": {"$gt": since}}
+    since = min(repeats.since for repeats in sought if repeats.since is not None)
+    query = {"digest": {"$in": [repeats.digest for repeats in sought]}, "received_at": {"$gt": since}}
     with confirmed():
         documents = await ExamEventDocument.find(query).sort("_id").to_list()
     return {
         append.writer: document.event()
-        for append in once
+        for append in batch
         for document in reversed(documents)
-        if append.repeats(document)
+        if append.is_stored_as(document)
     }
 
 
 def _without_twins(batch: Sequence[Append]) -> list[Append]:
     """`batch` without those that may repeat an earlier one of it: they take another turn, and find it stored."""
     first = {append.digest: append.writer for append in reversed(batch)}
-    return [append for append in batch if append.dedupe_seconds <= 0 or first[append.digest] == append.writer]
+    return [append for append in batch if append.repeats.since is None or first[append.digest] == append.writer]
 
 
 async def _insert(last: int, batch: Sequence[Append]) -> dict[str, ExamEvent]:

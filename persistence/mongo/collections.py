@@ -72,6 +72,18 @@ class CursorDocument(Document):
         name = "cursors"
 
 
+class BookmarkDocument(Document):
+    """How far a reader of another system's log has come; `_id` is its name."""
+
+    id: str  # type: ignore[assignment]
+    text: str
+
+    class Settings:
+        """Beanie's."""
+
+        name = "bookmarks"
+
+
 class WebhookDeliveryDocument(Document):
     """A `WebhookDelivery`."""
 
@@ -146,6 +158,7 @@ DOCUMENTS: tuple[type[Document], ...] = (
     ExamEventDocument,
     IssuedUidDocument,
     CursorDocument,
+    BookmarkDocument,
     WebhookDeliveryDocument,
     DisabledWebhookDocument,
     ViewerTokenDocument,

@@ -13,6 +13,7 @@ from persistence.mongo.collections import ExamEventDocument
 from persistence.mongo.confirmation import confirmed
 from persistence.mongo.cursors import MongoCursors
 from persistence.records import MAX_SEQUENCE, ExamEvent, NewExamEvent
+from persistence.repeats import Repeats
 
 _FORGOTTEN = "forgotten-exam-events"
 _MAX_COMMIT = 500
@@ -24,9 +25,11 @@ class MongoExamEvents(MongoCursors):
     def __init__(self) -> None:
         self._batches: Batches[Append, ExamEvent] = Batches(Appender(self.last_sequence).append, _MAX_COMMIT)
 
-    async def append_event(self, event: NewExamEvent, *, dedupe_seconds: float = 0) -> ExamEvent:
+    async def append_event(
+        self, event: NewExamEvent, *, dedupe_seconds: float = 0, key: str | None = None
+    ) -> ExamEvent:
         """Stores `event` under the next sequence number; on the disks of the majority when this returns."""
-        return await self._batches.add(Append(event, dedupe_seconds, event.digest))
+        return await self._batches.add(Append(event, Repeats.of(event, dedupe_seconds, key)))
 
     async def events_after(
         self,

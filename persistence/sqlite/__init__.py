@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Self
 
 from persistence.sqlite.access import SqliteAccessRecords
+from persistence.sqlite.bookmarks import SqliteBookmarks
 from persistence.sqlite.cursors import SqliteCursors
 from persistence.sqlite.database import Database
 from persistence.sqlite.deliveries import SqliteWebhookDeliveries
@@ -18,6 +19,7 @@ class SqliteStore(
     SqliteExamEvents,
     SqliteIssuedUids,
     SqliteCursors,
+    SqliteBookmarks,
     SqliteWebhookDeliveries,
     SqliteViewerTokens,
     SqliteAccessRecords,

@@ -19,6 +19,7 @@ from persistence.records import (
     from_milliseconds,
     to_milliseconds,
 )
+from persistence.repeats import Repeats
 from persistence.sqlite.table import Table, marks
 
 _COLUMNS = "sequence, received_at, study_instance_uid, patient_id, modalities, body"
@@ -44,17 +45,20 @@ _LAST = "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'exam_eve
 class SqliteExamEvents(Table):
     """The log of exam events."""
 
-    async def append_event(self, event: NewExamEvent, *, dedupe_seconds: float = 0) -> ExamEvent:
+    async def append_event(
+        self, event: NewExamEvent, *, dedupe_seconds: float = 0, key: str | None = None
+    ) -> ExamEvent:
         """Stores `event` under the next sequence number; on the disk when this returns."""
-        digest, modalities, body = event.digest, json.dumps(event.modalities), canonical_json(event.body)
-        received_at = to_milliseconds(event.received_at)
+        repeats = Repeats.of(event, dedupe_seconds, key)
+        modalities, body = json.dumps(event.modalities), canonical_json(event.body)
 
         def append(connection: sqlite3.Connection) -> ExamEvent:
-            if dedupe_seconds > 0:
-                since = received_at - int(dedupe_seconds * 1000)
-                if row := connection.execute(_SAME, (digest, since)).fetchone():
+            if repeats.since is not None:
+                same = (repeats.digest, to_milliseconds(repeats.since))
+                if row := connection.execute(_SAME, same).fetchone():
                     return _event(row)
-            values = (received_at, event.study_instance_uid, event.patient_id, modalities, body, digest)
+            received_at = to_milliseconds(event.received_at)
+            values = (received_at, event.study_instance_uid, event.patient_id, modalities, body, repeats.digest)
             sequence = connection.execute(_INSERT, values).lastrowid
             connection.executemany(
                 "INSERT OR IGNORE INTO exam_event_modalities (modality, sequence) VALUES (?, ?)",

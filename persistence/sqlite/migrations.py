@@ -77,6 +77,9 @@ _STEPS = (
     CREATE INDEX access_records_by_patient ON access_records (patient_id, id);
     CREATE INDEX access_records_by_subject ON access_records (subject, id);
     """,
+    """
+    CREATE TABLE bookmarks (name TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID;
+    """,
 )
 
 

@@ -3,7 +3,7 @@
 from tests.persistence.conformance.access import AccessRecordsConformance, ViewerTokensConformance
 from tests.persistence.conformance.deliveries import WebhookDeliveriesConformance
 from tests.persistence.conformance.events import ExamEventsConformance
-from tests.persistence.conformance.uids import CursorsConformance, IssuedUidsConformance
+from tests.persistence.conformance.uids import BookmarksConformance, CursorsConformance, IssuedUidsConformance
 
 
 class TestExamEvents(ExamEventsConformance): ...
@@ -13,6 +13,9 @@ class TestIssuedUids(IssuedUidsConformance): ...
 
 
 class TestCursors(CursorsConformance): ...
+
+
+class TestBookmarks(BookmarksConformance): ...
 
 
 class TestWebhookDeliveries(WebhookDeliveriesConformance): ...

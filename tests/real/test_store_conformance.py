@@ -12,7 +12,7 @@ from tests.persistence.conformance import Reopen
 from tests.persistence.conformance.access import AccessRecordsConformance, ViewerTokensConformance
 from tests.persistence.conformance.deliveries import WebhookDeliveriesConformance
 from tests.persistence.conformance.events import ExamEventsConformance
-from tests.persistence.conformance.uids import CursorsConformance, IssuedUidsConformance
+from tests.persistence.conformance.uids import BookmarksConformance, CursorsConformance, IssuedUidsConformance
 from tests.real.mongo import MongoServer, fresh_database
 
 NO_DIRECTORY = Path("/nonexistent")
@@ -67,6 +67,9 @@ class TestIssuedUids(IssuedUidsConformance): ...
 
 
 class TestCursors(CursorsConformance): ...
+
+
+class TestBookmarks(BookmarksConformance): ...
 
 
 class TestWebhookDeliveries(WebhookDeliveriesConformance): ...

@@ -118,6 +118,21 @@ class ExamEventsConformance:
         always = await store.append_event(new_event(body=body))
         assert sequences([other, later, always]) == [2, 3, 4]
 
+    async def test_what_has_a_key_is_stored_once_whatever_its_body_and_however_late(self, store: Store) -> None:
+        first = await store.append_event(new_event(body={"n": 1}), key="study 1, state 1")
+        late = new_event(body={"n": 2}, received_at=NOON + timedelta(days=4000))
+        assert await store.append_event(late, key="study 1, state 1") == first
+        assert await store.append_event(late, key="study 1, state 1", dedupe_seconds=60) == first
+        other = await store.append_event(new_event(body={"n": 1}), key="study 1, state 2")
+        unkeyed = await store.append_event(new_event(body={"n": 1}), dedupe_seconds=60)
+        assert sequences([other, unkeyed]) == [2, 3]
+
+    async def test_the_same_key_from_many_at_once_is_stored_once(self, store: Store) -> None:
+        posts = [store.append_event(new_event(body={"n": n}), key="the key") for n in range(30)]
+        stored = await asyncio.gather(*posts)
+        assert {event.sequence for event in stored} == {1}
+        assert await store.last_sequence() == 1
+
     async def test_the_same_body_from_many_at_once_is_stored_once(self, store: Store) -> None:
         body = {"StudyInstanceUID": "1.2.3"}
         posts = [store.append_event(new_event(body=body), dedupe_seconds=60) for _ in range(30)]

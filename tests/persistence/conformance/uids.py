@@ -1,4 +1,4 @@
-"""Issued UIDs, and readers' positions."""
+"""Issued UIDs, and readers' positions and bookmarks."""
 
 import asyncio
 
@@ -37,3 +37,21 @@ class CursorsConformance:
     async def test_racing_saves_keep_the_furthest(self, store: Store) -> None:
         await asyncio.gather(*(store.save_cursor("webhooks", sequence) for sequence in range(30, 0, -1)))
         assert await store.cursor("webhooks") == 30
+
+
+class BookmarksConformance:
+    """`Store.bookmark` and `save_bookmark`."""
+
+    async def test_a_bookmark_is_what_was_saved_last_under_its_name(self, store: Store, reopen: Reopen) -> None:
+        assert await store.bookmark("orthanc") is None
+        for text in ("9", '{"seq": 3, "date": "Ü"}'):
+            await store.save_bookmark("orthanc", text)
+        await store.save_bookmark("other", "")
+        store = await reopen()
+        assert await store.bookmark("orthanc") == '{"seq": 3, "date": "Ü"}'
+        assert await store.bookmark("other") == ""
+
+    async def test_racing_first_saves_leave_one_of_them(self, store: Store) -> None:
+        texts = [str(number) for number in range(20)]
+        await asyncio.gather(*(store.save_bookmark("new", text) for text in texts))
+        assert await store.bookmark("new") in texts
