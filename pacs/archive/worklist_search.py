@@ -44,6 +44,19 @@ def uids(connection: sqlite3.Connection, keys: Sequence[Key]) -> list[str]:
     return [uid for uid, dataset in rows if not fits.narrows or fits.accepts(orjson.loads(dataset))]
 
 
+def rows(
+    connection: sqlite3.Connection, keys: Sequence[Key], after: tuple[str, str] | None, limit: int
+) -> list[tuple[str, str, bytes]]:
+    """Start, UID and encoded dataset of the workitems behind `after`, the earliest first.
+
+    None that matches is missing; some that do not may be there, where columns and indexes cannot tell.
+    """
+    behind = [Condition("(start, uid) > (?, ?)", after)] if after else []
+    where, parameters = _where([*_conditions(keys), *behind])
+    query = f"SELECT start, uid, dataset FROM workitem {where} ORDER BY start, uid LIMIT ?"
+    return connection.execute(query, (*parameters, limit)).fetchall()
+
+
 def _in_sql(connection: sqlite3.Connection, conditions: list[Condition], wanted: Search) -> Page:
     where, parameters = _where(conditions)
     limit = _EVERYTHING if wanted.limit is None else wanted.limit
