@@ -12,15 +12,18 @@ from graph.access import LOCAL
 from graph.access_records.actions import ANNOUNCE_EXAM, EXPORT_STUDY
 from graph.access_records.log import AccessLog
 from graph.access_records.patients import Patients
-from graph.access_records.routes import RecordedSignIn, recorded
+from graph.access_records.routes import RecordedSignIn
 from graph.access_records.trail import Trail, address_of, refuse_unrecorded
 from graph.archives import open_worklist_of, pacs_address
 from graph.context import Context, Services
 from graph.engine.limits import Limits
 from graph.engine.view import GraphQLView, ViewOptions
 from graph.links import Links
-from graph.request_log import RequestLog
+from graph.middleware import middleware
+from graph.rates import Rates, client_key
+from graph.reconciler.start import start_reconciler
 from graph.routes import callback, exam_files, health, viewer, viewer_dicomweb
+from graph.routes.guards import guarded
 from graph.routes.problems import HANDLERS
 from graph.schema import contract_schema
 from graph.settings import Settings
@@ -46,13 +49,13 @@ def create_app(settings: Settings) -> Starlette:
                 "/new-exam-callback",
                 callback.new_exam_callback,
                 methods=["POST"],
-                middleware=recorded(ANNOUNCE_EXAM, by=callback.PACS),
+                middleware=guarded(ANNOUNCE_EXAM, by=callback.PACS, rates=_callback_rates),
             ),
             *(
                 Route(
                     f"/exams/studies/{{study}}/series/{{series}}/{level}/{{instance}}",
                     exam_files.exam_file,
-                    middleware=recorded(exam_files.action_of),
+                    middleware=guarded(exam_files.action_of),
                 )
                 for level in ("instance", "instances")
             ),
@@ -60,14 +63,14 @@ def create_app(settings: Settings) -> Starlette:
                 "/exams/studies/{study}",
                 exam_files.study_media,
                 methods=["GET"],
-                middleware=recorded(EXPORT_STUDY),
+                middleware=guarded(EXPORT_STUDY),
             ),
             *viewer.ROUTES,
             *viewer_dicomweb.ROUTES,
             Route("/health/live", health.live),
             Route("/health/ready", health.ready),
         ],
-        middleware=[Middleware(RequestLog)],
+        middleware=middleware(settings),
         exception_handlers=HANDLERS,
         lifespan=_lifespan,
     )
@@ -93,7 +96,8 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         await access_log.start()
         stack.push_async_callback(access_log.aclose)
         worklist = await open_worklist_of(settings, stack)
-        app.state.services = Services(settings, pacs, worklist, store, feed, access_log)
+        app.state.services = Services(settings, pacs, worklist, store, feed, access_log, *_rates(settings))
+        await start_reconciler(app.state.services, stack)
         yield
 
 
@@ -124,14 +128,36 @@ def _graphql_view(settings: Settings) -> GraphQLView:
         max_upload_files=settings.max_upload_files,
         max_request_bytes=settings.max_request_bytes,
         spool_dir=settings.data_dir,
+        max_message_bytes=settings.max_query_bytes,
+        max_sockets_per_client=settings.max_sockets,
+        operation_timeout_seconds=settings.operation_timeout_seconds,
+        allowed_origins=settings.allowed_origins,
     )
     introspection = settings.on_loopback if settings.introspection is None else settings.introspection
     schema = contract_schema(limits, introspection=introspection, compiled_selections=settings.compiled_selections)
-    return GraphQLView(schema, _context, options)
+    return GraphQLView(schema, _context, options, client_of=_client_of)
+
+
+def _rates(settings: Settings) -> tuple[Rates, Rates]:
+    """How often clients may come, and how often the PACS may."""
+    return (
+        Rates(settings.rate_per_second, settings.rate_burst),
+        Rates(settings.callback_rate_per_second, settings.callback_rate_burst),
+    )
+
+
+def _callback_rates(connection: HTTPConnection) -> Rates:
+    services: Services = connection.app.state.services
+    return services.callback_rates
+
+
+def _client_of(connection: HTTPConnection, context: Context | None) -> str:
+    return client_key(connection, context.principal if context else None)
 
 
 async def _context(connection: HTTPConnection) -> Context:
     services: Services = connection.app.state.services
+    services.rates.admit(client_key(connection, LOCAL))
     refuse_unrecorded(services.access_log)
     trail = Trail(services.access_log, LOCAL, address_of(connection))
     return Context(services, LOCAL, Links.of(connection, services.settings.public_url), trail)

@@ -11,6 +11,7 @@ from graph.access_records.log import AccessLog
 from graph.access_records.trail import Trail
 from graph.links import Links
 from graph.loaders import Loaders
+from graph.rates import Rates
 from graph.settings import Settings
 from pacs.adapter import Pacs
 from pacs.worklist.protocol import WorklistDialect
@@ -28,6 +29,8 @@ class Services:
     store: Store
     feed: ExamFeed
     access_log: AccessLog
+    rates: Rates
+    callback_rates: Rates
 
 
 @dataclass

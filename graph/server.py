@@ -19,6 +19,7 @@ from graph.app import create_app
 from graph.archive_process import ArchiveFailed, running_archive
 from graph.archives import needs_embedded
 from graph.settings import Settings, load
+from graph.slow_clients import GuardedProtocol
 
 
 class StartFailed(RuntimeError):
@@ -60,7 +61,7 @@ def _serve(settings: Settings, listener: socket.socket, workers: int) -> None:
         create_app(settings) if workers == 1 else f"{__name__}:from_environment",
         factory=workers > 1,
         workers=workers,
-        http="httptools",
+        http=GuardedProtocol,
         loop="auto",
         lifespan="on",
         log_config=None,
@@ -68,6 +69,7 @@ def _serve(settings: Settings, listener: socket.socket, workers: int) -> None:
         server_header=False,
         ws_per_message_deflate=False,
         ws_max_size=settings.max_query_bytes,
+        limit_concurrency=settings.max_connections,
         timeout_graceful_shutdown=settings.shutdown_seconds,
     )
     if workers == 1:

@@ -46,10 +46,10 @@ def tell(connection: HTTPConnection, access: Access) -> None:
     connection.state.accessed = [*getattr(connection.state, "accessed", []), access]
 
 
-def recorded(action: Action | Callable[[HTTPConnection], Action], by: Identity = ANONYMOUS) -> list[Middleware]:
+def recorded(action: Action | Callable[[HTTPConnection], Action], by: Identity = ANONYMOUS) -> Middleware:
     """For `Route(middleware=…)`: records the route's accesses, those of strangers as made `by`."""
     choose = action if callable(action) else lambda _: action
-    return [Middleware(_Recorded, choose=choose, by=by)]
+    return Middleware(_Recorded, choose=choose, by=by)
 
 
 class _Recorded:

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from graph.engine.uploads import Form, UploadedFile, UploadLimits, read_form, too_large_body
 from graph.errors import bad_input
 
-_PREFLIGHT_HEADERS = ("graphql-require-preflight", "apollo-require-preflight", "x-requested-with")
+PREFLIGHT_HEADERS = ("graphql-require-preflight", "apollo-require-preflight", "x-requested-with")
 """A page of another origin cannot set one of these without asking first (CORS), as it can with a form."""
 
 
@@ -89,7 +89,7 @@ def _media_type(request: Request) -> str:
     if media_type == b"application/json" and options.get(b"charset", b"utf-8").lower() in (b"utf-8", b"utf8"):
         return "application/json"
     if media_type == b"multipart/form-data":
-        if not any(request.headers.get(header) for header in _PREFLIGHT_HEADERS):
+        if not any(request.headers.get(header) for header in PREFLIGHT_HEADERS):
             raise bad_input("A multipart request needs the header `GraphQL-Require-Preflight: 1`.")
         return "multipart/form-data"
     raise bad_input("The body of a request is application/json (UTF-8) or multipart/form-data.", status=415)

@@ -23,6 +23,7 @@ from graph.engine.operation import Operation, current_operation
 from graph.engine.requests import GraphQLRequest, decode, parameters
 from graph.engine.schema import ContractSchema
 from graph.errors import ContractError, ErrorCode
+from graph.socket_counts import SocketCounts
 
 log = structlog.get_logger(__name__)
 
@@ -44,6 +45,10 @@ class SocketOptions:
     max_message_bytes: int
     max_operations: int
     connection_init_timeout_seconds: float
+    operation_timeout_seconds: float | None
+    counts: SocketCounts
+    client_of: Callable[[HTTPConnection, Any], str]
+    """Whose sockets are counted together; the context is None before connection_init."""
     allowed_origins: frozenset[str]
 
 
@@ -94,10 +99,11 @@ class Socket:
             await self._websocket.close(4406, "Subprotocol not acceptable")
             return
         await self._websocket.accept(PROTOCOL)
-        try:
-            await self._talk()
-        finally:
-            await self._end_tasks()
+        with self._options.counts.slot() as self._slot:
+            try:
+                await self._talk()
+            finally:
+                await self._end_tasks()
 
     async def _talk(self) -> None:
         init_timer = self._close_after(
@@ -105,6 +111,7 @@ class Socket:
         )
         with suppress(WebSocketDisconnect):
             try:
+                self._count(None)
                 while True:
                     await self._handle(await self._receive())
                     if self._initialised:
@@ -151,11 +158,18 @@ class Socket:
             context = await self._make_context()
         except ContractError as error:
             raise _closing(error) from None
+        self._count(context)
         lifetime_seconds = self._lifetime_seconds(context)
         if lifetime_seconds is not None:
             self._close_after(lifetime_seconds, *_REFUSALS[ErrorCode.UNAUTHENTICATED])
         await self._send({"type": "connection_ack"})
         self._acknowledged = True
+
+    def _count(self, context: Any) -> None:
+        try:
+            self._slot.count_for(self._options.client_of(self._websocket, context))
+        except ContractError as error:
+            raise _closing(error) from None
 
     async def _on_ping(self, message: dict[str, Any]) -> None:
         payload = message.get("payload")
@@ -191,7 +205,8 @@ class Socket:
         operation = Operation()
         current_operation.set(operation)
         try:
-            await self._run(operation_id, asked)
+            async with operation.within(self._options.operation_timeout_seconds):
+                await self._run(operation_id, asked)
         except WebSocketDisconnect:
             operation.outcome = "disconnected"
         except ContractError as error:

@@ -4,6 +4,7 @@ It serves `Route("/graphql", view)` and `WebSocketRoute("/graphql", view)`; a Mo
 """
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from graph.engine.schema import ContractSchema
 from graph.engine.socket import Socket, SocketOptions
 from graph.engine.uploads import UploadLimits
 from graph.errors import ContractError, ErrorCode, bad_input
+from graph.socket_counts import SocketCounts
 
 ContextMaker = Callable[[HTTPConnection], Awaitable[Any]]
 """Makes the resolvers' context, before any body is read; raises ContractError to refuse.
@@ -59,7 +61,10 @@ class ViewOptions:
     max_message_bytes: int = 1 * _MIB
     """One message on a socket."""
     max_operations_per_socket: int = 100
+    max_sockets_per_client: int = 50
     connection_init_timeout_seconds: float = 10
+    operation_timeout_seconds: float | None = None
+    """For queries and mutations without files."""
     allowed_origins: frozenset[str] = frozenset()
     """Origins, besides the server's own, whose pages may open sockets."""
 
@@ -68,6 +73,7 @@ class GraphQLView:
     """The endpoint.
 
     `lifetime_seconds` tells how long a context is good for (its token expires; None: never); its socket closes then.
+    `client_of` names the client whose sockets are counted together; its context is None as long as it is not known.
     """
 
     def __init__(
@@ -77,6 +83,7 @@ class GraphQLView:
         options: ViewOptions | None = None,
         *,
         lifetime_seconds: Callable[[Any], float | None] = lambda _: None,
+        client_of: Callable[[HTTPConnection, Any], str] = lambda *_: "",
     ) -> None:
         self._schema = schema
         self._context = context
@@ -93,6 +100,9 @@ class GraphQLView:
             max_message_bytes=options.max_message_bytes,
             max_operations=options.max_operations_per_socket,
             connection_init_timeout_seconds=options.connection_init_timeout_seconds,
+            operation_timeout_seconds=options.operation_timeout_seconds,
+            counts=SocketCounts(options.max_sockets_per_client),
+            client_of=client_of,
             allowed_origins=options.allowed_origins,
         )
 
@@ -125,7 +135,7 @@ class GraphQLView:
         if self._options.graphiql and _wants_page(request):
             return explorer.page()
         context = await self._context(request)
-        async with read_request(request, self._uploads) as asked:
+        async with read_request(request, self._uploads) as asked, self._in_time(request):
             result = await self._schema.execute(
                 asked.query,
                 variable_values=asked.variables,
@@ -135,6 +145,15 @@ class GraphQLView:
                 allowed_operation_types=_KINDS[request.method],
             )
         return _result(request, result)
+
+    def _in_time(self, request: Request) -> AbstractAsyncContextManager[None]:
+        """The bound of the operation; none for files, whose transfers have bounds of their own."""
+        operation: Operation = request.state.operation
+        return operation.within(None if _has_files(request) else self._options.operation_timeout_seconds)
+
+
+def _has_files(request: Request) -> bool:
+    return request.headers.get("content-type", "").startswith("multipart/")
 
 
 def _wants_page(request: Request) -> bool:

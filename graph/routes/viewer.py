@@ -6,10 +6,10 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from graph.access_records.actions import REDEEM_LINK, VIEW_STUDY
-from graph.access_records.routes import recorded
 from graph.context import Services
 from graph.errors import ContractError
 from graph.links import Links
+from graph.routes.guards import guarded
 from graph.viewer import pages, tokens
 from graph.viewer.links import fill_template
 from graph.viewer.service import Viewer
@@ -73,7 +73,7 @@ def _target(request: Request, services: Services, subject: tokens.Subject) -> st
 
 
 ROUTES = [
-    Route("/viewer", open_link, methods=["GET"], middleware=recorded(REDEEM_LINK)),
-    Route("/viewer/studies/{study}", page, methods=["GET"], middleware=recorded(VIEW_STUDY)),
+    Route("/viewer", open_link, methods=["GET"], middleware=guarded(REDEEM_LINK)),
+    Route("/viewer/studies/{study}", page, methods=["GET"], middleware=guarded(VIEW_STUDY)),
     Route("/viewer/page/{name}", page_file, methods=["GET"]),
 ]

@@ -13,10 +13,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from graph.access_records.actions import VIEW_INSTANCES, VIEW_PICTURE, VIEW_STUDY, Action
-from graph.access_records.routes import recorded
 from graph.context import Services
 from graph.errors import bad_input
 from graph.links import Links
+from graph.routes.guards import guarded
 from graph.viewer import streams
 from graph.viewer.one_study import OneStudy
 from graph.viewer.renderings import rendering_of
@@ -209,7 +209,7 @@ _ACTIONS: dict[Handler, Action] = {
     frames: VIEW_INSTANCES,
 }
 ROUTES = [
-    Route(path, handler, methods=["GET"], middleware=recorded(_ACTIONS.get(handler, VIEW_STUDY)))
+    Route(path, handler, methods=["GET"], middleware=guarded(_ACTIONS.get(handler, VIEW_STUDY)))
     for path, handler in _TABLE
 ]
 """Every route of the view; all that is not here is 404, and every other method 405."""

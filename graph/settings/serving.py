@@ -2,11 +2,13 @@
 
 import ipaddress
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, Field, field_validator
+from pydantic_settings import NoDecode
 
-from graph.settings.urls import HttpUrl
+from graph.settings.urls import HttpUrl, plain_origin
 
 
 class ServingSettings(BaseModel):
@@ -16,6 +18,9 @@ class ServingSettings(BaseModel):
     port: int = Field(8000, ge=0, le=65535, description="TCP port to listen on; 0 takes a free one.")
     public_url: HttpUrl | None = Field(
         None, description="URL under which clients reach the server, for links in answers; unset: as each request says."
+    )
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Origins whose web pages may use the API, divided by commas, e.g. https://portal.example."
     )
     data_dir: Path = Field(Path(".data"), description="Folder for everything the server keeps on disk.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
@@ -34,6 +39,18 @@ class ServingSettings(BaseModel):
         if not is_loopback(host):
             raise ValueError("is not a loopback address, and without authentication the server listens on no other")
         return host
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _origins(cls, origins: str | tuple[str, ...]) -> tuple[str, ...]:
+        parts = origins.split(",") if isinstance(origins, str) else origins
+        return tuple(dict.fromkeys(plain_origin(part.strip()) for part in parts if part.strip()))
+
+    @property
+    def allowed_origins(self) -> frozenset[str]:
+        """Origins whose pages may open sockets: those of CORS_ORIGINS, and the server's own as clients know it."""
+        own = urlsplit(self.public_url or "")
+        return frozenset(self.cors_origins) | ({f"{own.scheme}://{own.netloc}"} if own.netloc else set())
 
     @property
     def on_loopback(self) -> bool:

@@ -16,4 +16,16 @@ def plain_url(url: str) -> str:
     return url.rstrip("/")
 
 
+def plain_origin(url: str) -> str:
+    """An origin as browsers send it (RFC 6454 §6.2): scheme, host and port, in lower case; `ValueError` otherwise."""
+    try:
+        plain = plain_url(url)
+    except ValueError:
+        raise ValueError("holds something else than origins: write https://host or https://host:port") from None
+    parts = urlsplit(plain)
+    if parts.path:
+        raise ValueError("holds a path: an origin is scheme, host and port alone")
+    return f"{parts.scheme}://{parts.netloc.lower()}"
+
+
 HttpUrl = Annotated[str, AfterValidator(plain_url)]

@@ -44,6 +44,9 @@ def test_the_readme_has_every_setting_with_its_default_and_sentence() -> None:
         ("CALLBACK_SECRET", "short", "whsec_"),
         ("MAX_UPLOAD_BYTES", "-1", "greater"),
         ("GRAPHIQL", "perhaps", "boolean"),
+        ("CORS_ORIGINS", "*", "https://host"),
+        ("CORS_ORIGINS", "https://portal.example/path", "path"),
+        ("RATE_PER_SECOND", "-1", "greater"),
     ],
 )
 def test_a_wrong_value_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, name: str, value: str, hint: str) -> None:

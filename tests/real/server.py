@@ -22,6 +22,10 @@ def free_port() -> int:
         return port
 
 
+_ONE_CLIENT = {"RATE_PER_SECOND": "0", "CALLBACK_RATE_PER_SECOND": "0", "MAX_SOCKETS": "2000"}
+"""The tests and benchmarks are one client, who comes as often as many."""
+
+
 class ServerProcess:
     """A server on a port and a data folder that stay the same through its restarts."""
 
@@ -30,7 +34,9 @@ class ServerProcess:
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = folder / "server.log"
         self.data_dir = folder / "data"
-        self._environment = os.environ | {"PORT": str(self.port), "DATA_DIR": str(self.data_dir)} | environment
+        self._environment = (
+            os.environ | _ONE_CLIENT | {"PORT": str(self.port), "DATA_DIR": str(self.data_dir)} | environment
+        )
         self._arguments = arguments
         self._process: subprocess.Popen[bytes] | None = None
 

@@ -1,0 +1,26 @@
+"""What every request passes before its route."""
+
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+
+from graph.engine.requests import PREFLIGHT_HEADERS
+from graph.http_headers import SecurityHeaders
+from graph.request_log import RequestLog
+from graph.settings import Settings
+from graph.slow_clients import SlowBodies
+
+
+def middleware(settings: Settings) -> list[Middleware]:
+    """The layers, the outermost first. Credentials are no part of CORS: cookies authorise nothing that it opens."""
+    return [
+        Middleware(SecurityHeaders, always_https=(settings.public_url or "").startswith("https:")),
+        Middleware(RequestLog),
+        Middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "Content-Type", "X-Request-ID", *PREFLIGHT_HEADERS],
+            expose_headers=["Content-Disposition", "Retry-After", "X-Request-ID"],
+        ),
+        Middleware(SlowBodies),
+    ]

@@ -1,0 +1,21 @@
+"""What stands before every route to patient data."""
+
+from collections.abc import Callable
+
+from starlette.middleware import Middleware
+from starlette.requests import HTTPConnection
+
+from graph.access import Identity
+from graph.access_records.actions import Action
+from graph.access_records.routes import ANONYMOUS, recorded
+from graph.rates import Limited, Rates
+
+
+def guarded(
+    action: Action | Callable[[HTTPConnection], Action],
+    *,
+    by: Identity = ANONYMOUS,
+    rates: Callable[[HTTPConnection], Rates] = lambda connection: connection.app.state.services.rates,
+) -> list[Middleware]:
+    """For `Route(middleware=…)`: holds clients to their rate, and records what they do; strangers' doings as `by`'s."""
+    return [Middleware(Limited, rates=rates), recorded(action, by)]
