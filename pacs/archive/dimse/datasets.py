@@ -12,6 +12,7 @@ from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 from pydicom.valuerep import VR, format_number_as_ds
+from pynetdicom.events import Event
 
 from pacs.archive.metadata import MetadataBuilder
 from pacs.attributes import JSONDataset
@@ -37,6 +38,11 @@ def read(encoded: io.BytesIO | None, transfer_syntax_uid: str) -> JSONDataset:
     for element in walk(source, 0, encoding_of(transfer_syntax_uid)):
         builder.add(source, element)
     return builder.finish()
+
+
+def received(event: Event, name: str) -> JSONDataset:
+    """A dataset of a request: its `Identifier`, `AttributeList`, … See `read`."""
+    return read(getattr(event.request, name), event.context.transfer_syntax)
 
 
 def write(json: JSONDataset) -> Dataset:
