@@ -1,5 +1,6 @@
 """The embedded PACS as an ASGI application: every route, and what opens and closes with it."""
 
+import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -12,6 +13,10 @@ from starlette.routing import BaseRoute, Route
 
 from pacs.archive import ups_routes
 from pacs.archive.deleting import DeleteService, not_allowed
+from pacs.archive.dimse.calls import Calls
+from pacs.archive.dimse.options import DimseOptions
+from pacs.archive.dimse.service import Caller
+from pacs.archive.dimse.wiring import Parts, open_server
 from pacs.archive.files import FileStore
 from pacs.archive.filing import Filing
 from pacs.archive.frames import FrameService
@@ -56,6 +61,28 @@ def create_archive(options: ArchiveOptions, lock: DataLock | None = None) -> Sta
     pictures = PictureService(retrieve, renderer)
 
     @asynccontextmanager
+    async def network(dimse: DimseOptions | None) -> AsyncIterator[None]:
+        if dimse is None:
+            yield
+            return
+        server = open_server(
+            Parts(
+                options=dimse,
+                index=index,
+                files=files,
+                filing=filing,
+                worklist=worklist,
+                call=Caller(asyncio.get_running_loop()),
+                calls=Calls(dimse),
+            )
+        )
+        await server.start()
+        try:
+            yield
+        finally:
+            await server.stop()
+
+    @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         held.acquire()
         index.open()
@@ -63,7 +90,8 @@ def create_archive(options: ArchiveOptions, lock: DataLock | None = None) -> Sta
         await worklist.open()
         notifier.start()
         try:
-            yield
+            async with network(options.dimse):
+                yield
         finally:
             await notifier.stop()
             await renderer.aclose()

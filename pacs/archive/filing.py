@@ -19,6 +19,9 @@ from pacs.archive.index import Index
 from pacs.archive.levels import Level
 from pacs.archive.received import Received
 
+CANNOT_UNDERSTAND = 0xC000
+"""The Failure Reason, and C-STORE status, of what is no object that can be stored."""
+
 
 class Outcome(Enum):
     """What became of an instance; the value is its Failure Reason (PS3.18 Annex I), 0 for none."""
@@ -32,6 +35,17 @@ class Outcome(Enum):
     def is_success(self) -> bool:
         """Whether the archive now holds the object that was sent."""
         return self.value <= 0
+
+    @property
+    def sentence(self) -> str:
+        """Why the object is not stored, for people; empty when it is."""
+        return _SENTENCES.get(self, "")
+
+
+_SENTENCES = {
+    Outcome.DUPLICATE: "an object with the same SOPInstanceUID and other content is stored; the first is kept",
+    Outcome.OTHER_PATIENT: "the study is stored for another patient",
+}
 
 
 class Filing:

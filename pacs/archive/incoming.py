@@ -36,6 +36,13 @@ class Incoming:
         if writing:
             writing.result()
 
+    def add(self, data: bytes) -> None:
+        """Takes the next bytes, for those who are in a thread already. `OSError`."""
+        self._block += data
+        if len(self._block) >= _BLOCK_BYTES:
+            block, self._block = self._block, bytearray()
+            self._write(block)
+
     def finish(self) -> Received:
         """Writes the rest, checks the file and makes it durable; runs in a thread. `BadDicom`, `OSError`."""
         self._write(self._block)

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from pacs.archive.dimse.options import DimseOptions
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArchiveOptions:
@@ -10,7 +12,8 @@ class ArchiveOptions:
 
     `data_dir` belongs to it alone. `notify_url` is posted to whenever a study was unchanged for
     `stable_age_seconds`, with `notify_token` as bearer token and `source_id` as the event's SourceID; without a URL
-    nothing is announced. `allow_delete` admits `DELETE` of studies and series.
+    nothing is announced. `allow_delete` admits `DELETE` of studies and series. With `dimse` it is on the DICOM network
+    as well.
     """
 
     data_dir: Path
@@ -19,3 +22,4 @@ class ArchiveOptions:
     stable_age_seconds: float = 2.0
     source_id: str = "dicom-graph"
     allow_delete: bool = False
+    dimse: DimseOptions | None = None

@@ -18,7 +18,7 @@ from starlette.responses import Response
 from pacs import multipart
 from pacs.archive import http
 from pacs.archive.files import FileStore
-from pacs.archive.filing import Filing, Outcome
+from pacs.archive.filing import CANNOT_UNDERSTAND, Filing, Outcome
 from pacs.archive.incoming import Incoming
 from pacs.archive.received import Received
 from pacs.attributes import JSONDataset
@@ -32,11 +32,7 @@ log = structlog.get_logger(__name__)
 BATCH_PARTS = 500
 _CHECKS_AT_ONCE = 4
 _MOST_WARNINGS = 5
-_CANNOT_UNDERSTAND, _OTHER_STUDY = 0xC000, 0x0110
-_SENTENCES = {
-    Outcome.DUPLICATE: "an object with the same SOPInstanceUID and other content is stored; the first is kept",
-    Outcome.OTHER_PATIENT: "the study is stored for another patient",
-}
+_OTHER_STUDY = 0x0110
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +88,7 @@ class _Run:
         async for part in parts:
             content_type = multipart.MediaType.parse(part.headers.get("content-type", http.DICOM)).essence
             if content_type != http.DICOM:
-                self.results.append(_Result(None, _CANNOT_UNDERSTAND, f"a part is not {http.DICOM}"))
+                self.results.append(_Result(None, CANNOT_UNDERSTAND, f"a part is not {http.DICOM}"))
                 continue
             await self._take(part)
             if len(self._batch) == BATCH_PARTS:
@@ -118,7 +114,7 @@ class _Run:
         try:
             received = await asyncio.to_thread(incoming.finish)
         except BadDicom as error:
-            return _Result(None, _CANNOT_UNDERSTAND, str(error))
+            return _Result(None, CANNOT_UNDERSTAND, str(error))
         if received.header.flaws:
             log.info("archive_untidy_file", flaws=received.header.flaws)
         if self._study is not None and received.header.study_instance_uid != self._study:
@@ -136,7 +132,7 @@ class _Run:
 
 def _result(received: Received, outcome: Outcome) -> _Result:
     reason = 0 if outcome.is_success else outcome.value
-    return _Result(received.header, reason, _SENTENCES.get(outcome, ""))
+    return _Result(received.header, reason, outcome.sentence)
 
 
 def _remove(files: Iterable[Incoming]) -> None:

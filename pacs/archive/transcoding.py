@@ -5,7 +5,7 @@ are not decoded here.
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from pydicom.uid import ExplicitVRLittleEndian
@@ -32,7 +32,7 @@ def explicit_little_endian(path: Path) -> Iterator[bytes]:
     with path.open("rb") as file:
         meta = file_meta.read_meta(file, size)
         source, offset, encoding = file_meta.open_dataset(file, size, meta)
-        yield _meta(meta)
+        yield meta_bytes({**meta.values, file_meta.SYNTAX: str(ExplicitVRLittleEndian)})
         yield from _Recoder(source).recode(walk(source, offset, encoding))
 
 
@@ -91,9 +91,8 @@ def _header(tag: int, vr: str, length: int) -> bytes:
     return struct.pack("<HH2sH", tag >> 16, tag & 0xFFFF, vr.encode(), length)
 
 
-def _meta(meta: file_meta.FileMeta) -> bytes:
-    """Preamble and File Meta Information, with the new transfer syntax."""
-    texts = {**meta.values, file_meta.SYNTAX: str(ExplicitVRLittleEndian)}
+def meta_bytes(texts: Mapping[int, str]) -> bytes:
+    """Preamble and File Meta Information (PS3.10 §7.1) of values by tag; others than `_META_TEXTS` are left out."""
     group = _header(file_meta.VERSION, "OB", 2) + b"\0\1"
     for tag, (vr, pad) in _META_TEXTS.items():
         if text := texts.get(tag):

@@ -20,7 +20,7 @@ from pynetdicom.transport import AddressInformation
 from pacs.archive.dimse.connection import Connection
 from pacs.archive.dimse.messages import LARGEST_PDU_BYTES, Messages, discard
 from pacs.archive.dimse.negotiation import Offer
-from pacs.archive.dimse.requests import event_of, refuse, refuses_class
+from pacs.archive.dimse.requests import event_of, log_failure, refuse, refuses_class, watched
 from pacs.archive.dimse.retrieval import retrieve
 from pacs.archive.dimse.service import Sending, Sink
 from pacs.archive.dimse.upper_layer import UpperLayer
@@ -126,7 +126,7 @@ class ArchiveAssociation(Association):
         try:
             self._dispatch(msg, context_id)
         except Exception as error:
-            log.exception("dimse_request_failed", message=type(msg).__name__, reason=type(error).__name__)
+            log_failure(error)
             self.abort()
         finally:
             discard(msg)
@@ -145,7 +145,7 @@ class ArchiveAssociation(Association):
         if handler is None or refuses_class(msg, str(context.abstract_syntax)):
             refuse(self, msg, context_id, is_known=handler is not None)
             return
-        self._handlers[event] = (handler, None)
+        self._handlers[event] = (watched(handler), None)
         if isinstance(msg, (C_GET, C_MOVE)):
             retrieve(self, msg, context, handler)
         elif isinstance(msg, C_STORE):

@@ -1,7 +1,11 @@
 """Requests as they come in: which event of pynetdicom they are, and how those that nobody serves are refused."""
 
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import structlog
 from pynetdicom import evt
 from pynetdicom.dimse_primitives import (
     C_ECHO,
@@ -20,6 +24,10 @@ from pynetdicom.dimse_primitives import (
 if TYPE_CHECKING:
     from pynetdicom.association import Association
     from pynetdicom.events import EventType
+
+    from pacs.archive.dimse.service import Handler
+
+log = structlog.get_logger(__name__)
 
 _EVENTS: "dict[type, EventType]" = {
     C_ECHO: evt.EVT_C_ECHO,
@@ -40,6 +48,34 @@ _NO_SUCH_CLASS, _UNRECOGNIZED_OPERATION = 0x0122, 0x0211  # PS3.7 Annex C
 def event_of(message: Any) -> "EventType | None":
     """The event of a request; None for what is none."""
     return _EVENTS.get(type(message))
+
+
+def watched(handler: "Handler") -> "Handler":
+    """The handler, with whatever it raises logged: pynetdicom answers that with a status, and says no more."""
+
+    def run(event: evt.Event) -> Any:
+        try:
+            result = handler(event)
+        except Exception as error:
+            log_failure(error)
+            raise
+        return _watched_results(result) if isinstance(result, Iterator) else result
+
+    return run
+
+
+def log_failure(error: BaseException) -> None:
+    """Logs where a request failed; without the error's message, which may hold patient data."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    log.error("dimse_request_failed", reason=type(error).__name__, where=f"{Path(last.filename).name}:{last.lineno}")
+
+
+def _watched_results(results: Iterator[Any]) -> Iterator[Any]:
+    try:
+        yield from results
+    except Exception as error:
+        log_failure(error)
+        raise
 
 
 def refuses_class(message: Any, abstract_syntax: str) -> bool:

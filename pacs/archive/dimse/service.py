@@ -70,7 +70,7 @@ class Service:
 
 def sink_of(event: Event) -> Any:
     """The sink of an `EVT_C_STORE`."""
-    return event.request._dataset_file
+    return event.request._dataset_file.sink
 
 
 class Caller:

@@ -58,7 +58,7 @@ class UpperLayer(DULServiceProvider):
         deadline = time.monotonic() + (float("inf") if timeout is None else timeout)
         while (remaining := deadline - time.monotonic()) > 0:
             is_alive = self.is_alive()
-            found = super().receive_pdu(wait=True, timeout=min(_LOOK_SECONDS, remaining))
+            found: Any = super().receive_pdu(wait=True, timeout=min(_LOOK_SECONDS, remaining))
             if found is not None or not is_alive:
                 return found
         return None

@@ -1,0 +1,37 @@
+"""Which services the archive has on the DICOM network, and what each of them works with."""
+
+from dataclasses import dataclass
+
+from pacs.archive.dimse.calls import Calls
+from pacs.archive.dimse.options import DimseOptions
+from pacs.archive.dimse.server import DimseServer
+from pacs.archive.dimse.service import Caller, Service
+from pacs.archive.dimse.store import store_service
+from pacs.archive.dimse.verification import verification_service
+from pacs.archive.dimse.worklist import worklist_service
+from pacs.archive.files import FileStore
+from pacs.archive.filing import Filing
+from pacs.archive.index import Index
+from pacs.archive.worklist import Worklist
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What services work with: the archive's own, and `call` to run its coroutines in the thread of an association."""
+
+    options: DimseOptions
+    index: Index
+    files: FileStore
+    filing: Filing
+    worklist: Worklist
+    call: Caller
+    calls: Calls
+
+
+def open_server(parts: Parts) -> DimseServer:
+    """The server with all its services, not started yet."""
+    always: tuple[Service, ...] = (verification_service(), worklist_service(parts.worklist, parts.call))
+    if not parts.options.offers_images:
+        return DimseServer(parts.options, always)
+    store = store_service(parts.filing, parts.files, parts.call)
+    return DimseServer(parts.options, always, store)
