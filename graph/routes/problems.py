@@ -25,8 +25,10 @@ def problem(status: int, detail: str, *, code: str | None = None, headers: Mappi
 
 def _contract(_: Request, error: Exception) -> Response:
     known = translate(error) or ContractError(ErrorCode.INTERNAL_SERVER_ERROR, "the request failed")
-    status = (known.extensions or {}).get("status", known.code.status)
-    return problem(status, known.message, code=known.code.value)
+    extensions = known.extensions or {}
+    seconds = extensions.get("retryAfterSeconds")
+    headers = {"Retry-After": str(seconds)} if seconds is not None else None
+    return problem(extensions.get("status", known.code.status), known.message, code=known.code.value, headers=headers)
 
 
 def _bad_announcement(_: Request, error: Exception) -> Response:
