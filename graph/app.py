@@ -21,6 +21,7 @@ from graph.engine.view import GraphQLView, ViewOptions
 from graph.links import Links
 from graph.middleware import middleware
 from graph.rates import Rates, client_key
+from graph.reconciler.start import start_reconciler
 from graph.routes import callback, exam_files, health, viewer, viewer_dicomweb
 from graph.routes.guards import guarded
 from graph.routes.problems import HANDLERS
@@ -96,6 +97,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         stack.push_async_callback(access_log.aclose)
         worklist = await open_worklist_of(settings, stack)
         app.state.services = Services(settings, pacs, worklist, store, feed, access_log, *_rates(settings))
+        await start_reconciler(app.state.services, stack)
         yield
 
 

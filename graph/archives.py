@@ -1,6 +1,7 @@
 """Which servers the settings name: the PACS, the embedded one, and the one with the worklist."""
 
 from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
@@ -24,15 +25,7 @@ def pacs_address(settings: Settings) -> PacsAddress:
     """The customer's PACS, or the embedded one."""
     if settings.pacs_url is None:
         return _embedded(settings)
-    return PacsAddress(
-        url=settings.pacs_url,
-        username=settings.pacs_username,
-        password=_secret(settings.pacs_password),
-        token=_secret(settings.pacs_token),
-        ca_file=settings.pacs_ca_file,
-        connect_timeout_seconds=settings.pacs_connect_timeout_seconds,
-        timeout_seconds=settings.pacs_timeout_seconds,
-    )
+    return _address(settings, settings.pacs_url, _of_pacs(settings))
 
 
 async def open_worklist_of(settings: Settings, stack: AsyncExitStack) -> WorklistDialect:
@@ -62,26 +55,48 @@ def _embedded(settings: Settings) -> PacsAddress:
     )
 
 
-def _worklist_address(settings: Settings, url: str) -> PacsAddress:
+def orthanc_address(settings: Settings, url: str) -> PacsAddress:
+    """The REST API of the Orthanc at RECONCILE_URL."""
+    own = _Credentials(settings.reconcile_username, settings.reconcile_password, settings.reconcile_token)
+    return _address(settings, url, _credentials_at(url, own, settings))
+
+
+@dataclass(frozen=True)
+class _Credentials:
+    username: str | None
+    password: SecretStr | None
+    token: SecretStr | None
+
+    def __bool__(self) -> bool:
+        return bool(self.username or self.token)
+
+
+def _credentials_at(url: str, own: _Credentials, settings: Settings) -> _Credentials:
     """Credentials of its own; those of the PACS only where both are one server."""
     here, pacs = urlsplit(url), urlsplit(settings.pacs_url or "")
     same_server = (here.scheme, here.netloc) == (pacs.scheme, pacs.netloc)
-    own = settings.worklist_token or settings.worklist_username
-    username, password, token = (
-        (settings.pacs_username, settings.pacs_password, settings.pacs_token)
-        if same_server and not own
-        else (settings.worklist_username, settings.worklist_password, settings.worklist_token)
-    )
+    return _of_pacs(settings) if same_server and not own else own
+
+
+def _of_pacs(settings: Settings) -> _Credentials:
+    return _Credentials(settings.pacs_username, settings.pacs_password, settings.pacs_token)
+
+
+def _address(settings: Settings, url: str, credentials: _Credentials) -> PacsAddress:
     return PacsAddress(
         url=url,
-        username=username,
-        password=_secret(password),
-        token=_secret(token),
+        username=credentials.username,
+        password=_secret(credentials.password),
+        token=_secret(credentials.token),
         ca_file=settings.pacs_ca_file,
         connect_timeout_seconds=settings.pacs_connect_timeout_seconds,
         timeout_seconds=settings.pacs_timeout_seconds,
-        decodes_queries=True,
     )
+
+
+def _worklist_address(settings: Settings, url: str) -> PacsAddress:
+    own = _Credentials(settings.worklist_username, settings.worklist_password, settings.worklist_token)
+    return replace(_address(settings, url, _credentials_at(url, own, settings)), decodes_queries=True)
 
 
 def _secret(secret: SecretStr | None) -> str | None:

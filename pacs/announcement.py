@@ -1,7 +1,8 @@
 r"""What a PACS posts when an exam has arrived: the callback's eighteen fields, read as leniently as PACSs write them.
 
 Numbers may come as strings, lists as `"CT\MR"` (or one bare value), anything may be null or missing, and fields that
-nobody knows are kept. StudyInstanceUID and PatientID are required.
+nobody knows are kept. StudyInstanceUID and PatientID are required. One more field is understood, StudyStateID: a PACS
+that may announce the same state of a study more than once names the state, and it is stored once.
 """
 
 from collections.abc import Mapping
@@ -67,6 +68,15 @@ class Announcement:
     def patient_id(self) -> str:
         """Whose exam it is."""
         return self.text("PatientID") or ""
+
+    @property
+    def state_key(self) -> str | None:
+        """What two announcements of one state of a study have in common; None where the PACS names no state.
+
+        StudyStateID is the PACS's own name of the state, and means nothing beyond that study of that patient.
+        """
+        state = self.text("StudyStateID")
+        return "\n".join((self.study_instance_uid, self.patient_id, state)) if state else None
 
     @property
     def modalities(self) -> list[str]:

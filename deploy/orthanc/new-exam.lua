@@ -4,7 +4,8 @@
 -- asks for one; SOURCE_ID, the name that events carry (default: ORTHANC).
 --
 -- Measured on Orthanc 1.10: an answer that does not come blocks ingestion, a failed post is not tried again, and a
--- restart within StableAge loses the event.
+-- restart within StableAge loses the event. dicom-graph's RECONCILE_URL makes up for both; it knows by StudyStateID what
+-- was announced already.
 
 local URL = os.getenv('NEW_EXAM_URL')
 local TOKEN = os.getenv('CALLBACK_TOKEN')
@@ -66,6 +67,7 @@ function OnStableStudy(id, _, _)
     StationNames = stations.text(),
     NumberOfStudyRelatedSeries = tostring(#series),
     NumberOfStudyRelatedInstances = tostring(instances),
+    StudyStateID = id .. ':' .. (study.LastUpdate or '') .. ':' .. instances,
   }
   copy(STUDY_FIELDS, study.MainDicomTags or {}, event)
   copy(PATIENT_FIELDS, study.PatientMainDicomTags or {}, event)

@@ -37,6 +37,7 @@ async def new_exam_callback(request: Request) -> Response:
             body=dict(announcement.body),
         ),
         dedupe_seconds=services.settings.event_dedupe_seconds,
+        key=announcement.state_key,
     )
     return Response(status_code=204)
 

@@ -1,11 +1,12 @@
 """Settings of the service's own memory: exam events, and whom they are passed to."""
 
-from typing import Annotated
+from typing import Annotated, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, Field, SecretStr, field_validator
+from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import NoDecode
 
+from graph.settings.urls import HttpUrl
 from graph.webhook_messages import signer
 
 
@@ -26,6 +27,17 @@ class EventSettings(BaseModel):
         gt=0,
         description="Access records that may wait for a store that does not answer; then no patient data is shown.",
     )
+    reconcile_url: HttpUrl | None = Field(
+        None,
+        description="Root of your Orthanc's REST API, e.g. http://orthanc:8042: exams it never announced are found.",
+    )
+    reconcile_seconds: float = Field(10.0, gt=0, description="How often Orthanc's log of changes is looked into.")
+    reconcile_source_id: str = Field("ORTHANC", description="SourceID of the events that are made after that log.")
+    reconcile_username: str | None = Field(
+        None, description="User name for RECONCILE_URL; unset: the PACS's, if one server."
+    )
+    reconcile_password: SecretStr | None = Field(None, description="Password for RECONCILE_URL (HTTP Basic).")
+    reconcile_token: SecretStr | None = Field(None, description="Bearer token for RECONCILE_URL.")
     callback_urls: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="URLs that every exam event is posted to, divided by commas."
     )
@@ -35,6 +47,12 @@ class EventSettings(BaseModel):
     callback_token: SecretStr | None = Field(
         None, description="What the PACS must present at /new-exam-callback: bearer token, Basic password or ?token=."
     )
+
+    @model_validator(mode="after")
+    def _one_reconcile_credential(self) -> Self:
+        if self.reconcile_token and self.reconcile_username:
+            raise ValueError("RECONCILE_TOKEN and RECONCILE_USERNAME exclude each other: set one of them")
+        return self
 
     @field_validator("database_url")
     @classmethod

@@ -36,6 +36,8 @@ def test_the_readme_has_every_setting_with_its_default_and_sentence() -> None:
         ("PACS_URL", "http://user:pw@orthanc/dicom-web", "plain URL"),
         ("PACS_CA_FILE", "/nowhere/ca.pem", "not a file"),
         ("PACS_TIMEOUT_SECONDS", "0", "greater"),
+        ("RECONCILE_URL", "orthanc:8042", "http"),
+        ("RECONCILE_SECONDS", "0", "greater"),
         ("DICOM_UID_ROOT", "1.02.3", "UID"),
         ("DICOM_UID_ROOT", "1.2.840.10008.1", "reserved"),
         ("DICOM_UID_ROOT", "1.2." + "9" * 40, "36"),

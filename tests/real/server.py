@@ -56,6 +56,12 @@ class ServerProcess:
     def start(self) -> float:
         """Starts the server; returns the seconds until it was ready."""
         started = time.perf_counter()
+        self.launch()
+        self.wait_until_ready()
+        return time.perf_counter() - started
+
+    def launch(self) -> None:
+        """Starts the server and does not wait."""
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "graph.cli", "serve", *self._arguments],
@@ -63,8 +69,6 @@ class ServerProcess:
                 stdout=log,
                 stderr=log,
             )
-        self.wait_until_ready()
-        return time.perf_counter() - started
 
     def wait_until_ready(self) -> None:
         """Returns when the server, its store and the PACS answer."""

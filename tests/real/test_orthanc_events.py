@@ -1,8 +1,6 @@
 """Orthanc with deploy/orthanc's script: what a modality sends, or a client stores, reaches a subscriber."""
 
 import asyncio
-import shutil
-import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,14 +10,18 @@ import pytest
 from pydantic import SecretStr
 
 from graph.settings import Settings
+from pacs.dicomweb import DicomWeb, PacsAddress
+from pacs.orthanc import Orthanc as OrthancRest
+from persistence.store import open_store
 from tests.graph.api import Api, Subscriber, subscribe
 from tests.graph.conftest import serving
 from tests.real.orthanc import Orthanc, orthanc
-from tests.real.required import need
 from tests.real.server import free_port
-from tests.samples import Exam, Sample
+from tests.samples import Exam
 
 SCRIPT = Path(__file__).parents[2] / "deploy" / "orthanc" / "new-exam.lua"
+pytestmark = pytest.mark.xdist_group("orthanc")
+
 TOKEN = "the-callbacks-token"
 NEW_EXAM = """subscription { newExam { sourceID eventType studyInstanceUID patientID patientName { alphabetic }
   modalitiesInStudy aeTitles stationNames numberOfStudyRelatedSeries numberOfStudyRelatedInstances
@@ -48,7 +50,7 @@ async def test_what_a_modality_sends_is_announced(tmp_path: Path, monkeypatch: p
     exam = Exam("000123", attributes={"PatientName": "Müller^Jörg", "StationName": "CT-1"})
     images = [exam.image(Modality="CT", SpecificCharacterSet="ISO_IR 192") for _ in range(2)]
     async with hospital(tmp_path, monkeypatch) as (pacs, _, subscriber):
-        await asyncio.to_thread(send, pacs, tmp_path, images)
+        await asyncio.to_thread(pacs.send, *images)
         event = (await subscriber.next())["newExam"]
 
     series = event.pop("study")["series"]
@@ -78,12 +80,21 @@ async def test_what_is_uploaded_is_announced(tmp_path: Path, monkeypatch: pytest
     assert event["aeTitles"] == []
 
 
-def send(pacs: Orthanc, folder: Path, images: list[Sample]) -> None:
-    """C-STORE by dcmtk."""
-    need(shutil.which("storescu"), "dcmtk is missing: apt-get install dcmtk")
-    paths = []
-    for number, image in enumerate(images):
-        paths.append(folder / f"{number}.dcm")
-        paths[-1].write_bytes(image.content)
-    command = ["storescu", "-aet", "MODALITY", "-aec", "ORTHANC", "127.0.0.1", str(pacs.dicom_port), *map(str, paths)]
-    subprocess.run(command, check=True, capture_output=True)
+async def test_the_reconciler_would_announce_a_study_in_the_scripts_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exam = Exam("000123", attributes={"PatientName": "Müller^Jörg", "StationName": "CT-1", "StudyDescription": "Kopf"})
+    images = [exam.image(SpecificCharacterSet="ISO_IR 192") for _ in range(2)]
+    async with hospital(tmp_path, monkeypatch) as (pacs, _, subscriber):
+        await asyncio.to_thread(pacs.send, *images)
+        await subscriber.next()
+        web = DicomWeb(PacsAddress(pacs.root))
+        changes = await OrthancRest(web).changes(0, 100)
+        (study,) = {change.id for change in changes.entries if change.level == "studies"}
+        announcement = await OrthancRest(web).announcement(study, "ORTHANC")
+        await web.aclose()
+
+    store = await open_store(None, tmp_path / "data")
+    (event,) = await store.events_after(None, limit=10)
+    await store.close()
+    assert event.body == announcement

@@ -156,3 +156,17 @@ async def test_the_callbacks_token_is_asked_for(
         response = await client.post(f"/new-exam-callback{query}", json=SEED, headers=headers)
 
     assert response.status_code == status
+
+
+async def test_a_state_of_a_study_that_has_a_name_is_stored_once_whatever_else_is_said(api: Api) -> None:
+    body = {"StudyInstanceUID": "1.2.3", "PatientID": "P", "StudyStateID": "orthanc:20260101:5"}
+    posts = [body, body | {"AeTitles": "CT1"}, body | {"StudyStateID": "orthanc:20260102:6"}, body | {"PatientID": "Q"}]
+    for post in posts:
+        assert (await api.http.post("/new-exam-callback", json=post)).status_code == 204
+
+    nodes = (await api.ask("{ examEvents { nodes { patientID aeTitles } } }"))["examEvents"]["nodes"]
+    assert nodes == [
+        {"patientID": "P", "aeTitles": []},
+        {"patientID": "P", "aeTitles": []},
+        {"patientID": "Q", "aeTitles": []},
+    ]

@@ -1,0 +1,1 @@
+"""Announces the exams that Orthanc has and never announced."""

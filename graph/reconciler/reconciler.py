@@ -1,0 +1,229 @@
+"""Exams that Orthanc's script lost: found in Orthanc's log of changes, and announced as the script would have done.
+
+Orthanc does not try a post again, and forgets an announcement that is due when it is restarted; its log of changes
+keeps every instance that came. This reads the log behind a bookmark in the store, waits until each study is stable,
+and appends its event under the key of that state of the study: the store keeps one event for a key, whether the script,
+this process or another replica brings it. The bookmark moves only over changes whose events are in the store, so a
+crash loses nothing; replicas may move each other's back, which costs requests and no event.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from graph.reconciler.position import Position
+from pacs.announcement import Announcement, BadAnnouncement
+from pacs.errors import NotFound, PacsError, PacsFault
+from pacs.orthanc import Level, Orthanc
+from persistence.errors import StoreError
+from persistence.feed import ExamFeed
+from persistence.protocol import Bookmarks
+from persistence.records import NewExamEvent, now
+
+log = structlog.get_logger(__name__)
+
+_PAGE = 1000
+_PAGES_A_LOOK = 10
+_LONGEST_PAUSE_SECONDS = 60.0
+
+Told = Callable[[Announcement], None]
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Something that the log named: a study, or an instance whose study is not known yet."""
+
+    level: Level
+    id: str
+
+
+class Reconciler:
+    """Looks into the log of one Orthanc until closed."""
+
+    def __init__(
+        self,
+        orthanc: Orthanc,
+        url: str,
+        bookmarks: Bookmarks,
+        feed: ExamFeed,
+        *,
+        source: str,
+        poll_seconds: float = 10.0,
+        told: Told = lambda _: None,
+    ) -> None:
+        """`url` tells one Orthanc's bookmark from another's; `source` is the SourceID of the events.
+
+        `told` hears of every exam that was announced here and by nobody else.
+        """
+        self._orthanc = orthanc
+        self._bookmarks = bookmarks
+        self._feed = feed
+        self._source = source
+        self._poll_seconds = poll_seconds
+        self._told = told
+        self._name = f"orthanc-changes:{hashlib.sha256(url.encode()).hexdigest()[:16]}"
+        self._read: Position | None = None
+        self._saved: Position | None = None
+        self._waiting: dict[Waiting, Position] = {}  # and where the log is to be read from to find each again
+        self._unreadable: set[Waiting] = set()
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begins, whether Orthanc answers or not."""
+        self._task = asyncio.create_task(self._run())
+
+    async def aclose(self) -> None:
+        """Stops; what waits is found again at the next start."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def look(self) -> bool:
+        """Announces what waited since the last look and is stable now, and reads on; returns whether more can be read.
+
+        That a study waits from one look to the next gives Orthanc's own script its turn. Raises PacsError or StoreError
+        when Orthanc or the store does not answer; nothing is lost by that.
+        """
+        if self._read is None:
+            self._read = await self._begin()
+        await self._find_studies()
+        announced = [waiting for waiting in self._studies() if await self._announce(waiting)]
+        if announced:
+            log.info("exams announced that nobody had announced", count=len(announced))
+        self._read, is_done = await self._read_on(await self._continue(self._read))
+        await self._save(self._read)
+        return not is_done
+
+    async def _run(self) -> None:
+        failures = 0
+        while True:
+            try:
+                more = await self.look()
+            except Exception as error:  # whatever it is, exams must not go missing from now on
+                is_known = isinstance(error, PacsError | StoreError)
+                if not failures:
+                    log.warning("Orthanc's changes cannot be followed", reason=str(error), exc_info=not is_known)
+                failures, more = failures + 1, False
+            else:
+                if failures:
+                    log.info("Orthanc's changes are followed again", failures=failures)
+                failures = 0
+            if not more:
+                await asyncio.sleep(self._pause_seconds(failures))
+
+    def _pause_seconds(self, failures: int) -> float:
+        longest: float = max(self._poll_seconds, _LONGEST_PAUSE_SECONDS)
+        return min(self._poll_seconds * 2.0 ** min(failures, 16), longest)
+
+    async def _begin(self) -> Position:
+        """The bookmark; without one, the end of the log: exams from before are none of this service's."""
+        saved = Position.parse(await self._bookmarks.bookmark(self._name))
+        if saved is not None:
+            return saved
+        last = await self._orthanc.last_change()
+        begun = Position().after(last) if last else Position()
+        await self._bookmarks.save_bookmark(self._name, begun.text())
+        return begun
+
+    async def _find_studies(self) -> None:
+        """Puts in the place of every waiting instance its study, for a whole series at once."""
+        instances = {waiting.id for waiting in self._waiting if waiting.level == "instances"}
+        while instances:
+            instance = instances.pop()
+            waiting = Waiting("instances", instance)
+            try:
+                found = await self._orthanc.study_of(instance)
+            except PacsFault as error:
+                self._complain(waiting, error)
+                continue
+            study, siblings = found or (None, frozenset({instance}))
+            for sibling in siblings & {instance, *instances}:
+                position = self._waiting.pop(Waiting("instances", sibling))
+                if study is not None:
+                    self._wait_for(Waiting("studies", study), position)
+            instances -= siblings
+
+    def _studies(self) -> list[Waiting]:
+        return [waiting for waiting in self._waiting if waiting.level == "studies"]
+
+    async def _announce(self, waiting: Waiting) -> bool:
+        """Whether the study was stable, and nobody had announced it as it is."""
+        is_new = False
+        try:
+            body = await self._orthanc.announcement(waiting.id, self._source)
+            if body is None:
+                return False
+            is_new = await self._append(Announcement.parse(body))
+        except NotFound:
+            pass  # deleted meanwhile
+        except BadAnnouncement as error:
+            log.warning("an exam cannot be announced", orthanc_id=waiting.id, reason=str(error))
+        except PacsFault as error:
+            self._complain(waiting, error)
+            return False
+        del self._waiting[waiting]
+        self._unreadable.discard(waiting)
+        return is_new
+
+    async def _append(self, announcement: Announcement) -> bool:
+        event = NewExamEvent(
+            received_at=now(),
+            study_instance_uid=announcement.study_instance_uid,
+            patient_id=announcement.patient_id,
+            modalities=announcement.modalities,
+            body=dict(announcement.body),
+        )
+        stored = await self._feed.append(event, key=announcement.state_key)
+        is_new = stored.received_at == event.received_at
+        if is_new:
+            self._told(announcement)
+        return is_new
+
+    def _complain(self, waiting: Waiting, error: PacsFault) -> None:
+        """Once; it alone stays behind, and is asked for at every look."""
+        if waiting not in self._unreadable:
+            self._unreadable.add(waiting)
+            log.warning("Orthanc does not tell what it has", orthanc_id=waiting.id, reason=str(error))
+
+    async def _continue(self, read: Position) -> Position:
+        """Where to read on: where it was left, or at the beginning of a log that is not the one that was read.
+
+        Such is a log that was cleared, and that of another database.
+        """
+        if not read.sequence:
+            return read
+        page = await self._orthanc.changes(read.sequence - 1, 1)
+        if page.entries and read.is_at(page.entries[0]):
+            return read
+        if not page.entries and await self._orthanc.last_change() is None:
+            return read  # cleared, and nothing new that would tell whether numbers go on
+        log.info("Orthanc's log of changes is not the one that was read: it is read from its beginning")
+        beginning = read.at_beginning()
+        self._waiting = dict.fromkeys(self._waiting, beginning)
+        return beginning
+
+    async def _read_on(self, position: Position) -> tuple[Position, bool]:
+        """Notes what changed; the position reached, and whether it is the end of the log."""
+        for _ in range(_PAGES_A_LOOK):
+            page = await self._orthanc.changes(position.sequence, _PAGE)
+            for change in page.entries:
+                if change.level and position.is_news(change):
+                    self._wait_for(Waiting(change.level, change.id), position)
+                position = position.after(change)
+            if page.is_done:
+                return position.at_end(), True
+        return position, False
+
+    def _wait_for(self, waiting: Waiting, position: Position) -> None:
+        """From before the earliest change that names it."""
+        earliest = self._waiting.get(waiting, position)
+        self._waiting[waiting] = min(earliest, position, key=lambda one: one.sequence)
+
+    async def _save(self, read: Position) -> None:
+        safe = min((read, *self._waiting.values()), key=lambda position: position.sequence)
+        if safe != self._saved:
+            await self._bookmarks.save_bookmark(self._name, safe.text())
+            self._saved = safe
