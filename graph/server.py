@@ -111,12 +111,15 @@ def _listening(settings: Settings) -> Iterator[socket.socket]:
 def _pacs(settings: Settings, base: str) -> Iterator[Path | None]:
     """The socket of the embedded PACS, started here unless there is a PACS, or one was started elsewhere."""
     if settings.archive_socket is not None or not needs_embedded(settings):
+        if settings.dimse_port is not None:
+            raise StartFailed("DIMSE_PORT is for the embedded PACS, and none is started here: unset it")
         yield settings.archive_socket
         return
     arguments = ["--data-dir", str(settings.data_dir / "archive")]
     arguments += ["--notify-url", f"{base}/new-exam-callback"]
     arguments += ["--stable-age-seconds", str(settings.stable_age_seconds)]
     arguments += ["--allow-delete"] if settings.archive_allow_delete else []
+    arguments += settings.dimse_arguments(settings.host, has_images=settings.pacs_url is None)
     environment = os.environ | {"LOG_LEVEL": settings.log_level}
     if settings.callback_token is not None:
         environment["NOTIFY_TOKEN"] = settings.callback_token.get_secret_value()
@@ -127,6 +130,12 @@ def _pacs(settings: Settings, base: str) -> Iterator[Path | None]:
         raise StartFailed(str(error)) from None
 
 
+def _dicom_address(settings: Settings) -> str:
+    host = settings.dimse_host or settings.host
+    services = "" if settings.pacs_url is None else ", worklist and procedure steps only"
+    return f"{settings.dimse_ae_title} on {host} port {settings.dimse_port}{services}"
+
+
 def _announce(settings: Settings, base: str) -> None:
     """Says where everything is, for the person who started the server."""
     graphiql = settings.on_loopback if settings.graphiql is None else settings.graphiql
@@ -134,6 +143,7 @@ def _announce(settings: Settings, base: str) -> None:
         "GraphQL": f"{base}/graphql",
         "GraphiQL": f"{base}/graphql in a browser" if graphiql else "off (GRAPHIQL)",
         "PACS": settings.pacs_url or "embedded",
+        **({"DICOM": _dicom_address(settings)} if settings.dimse_port is not None else {}),
         "Callback": f"{base}/new-exam-callback",
         "Data folder": str(settings.data_dir.resolve()),
     }

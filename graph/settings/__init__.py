@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from graph.settings.dimse import DimseSettings
 from graph.settings.events import EventSettings
 from graph.settings.limits import LimitSettings
 from graph.settings.pacs import PacsSettings
@@ -25,7 +26,14 @@ class SettingsError(ValueError):
 
 
 class Settings(
-    ServingSettings, PacsSettings, WorklistSettings, EventSettings, ViewerSettings, LimitSettings, BaseSettings
+    ServingSettings,
+    PacsSettings,
+    DimseSettings,
+    WorklistSettings,
+    EventSettings,
+    ViewerSettings,
+    LimitSettings,
+    BaseSettings,
 ):
     """What can be set, each with its unit, its default and a sentence."""
 

@@ -17,8 +17,8 @@ from pacs.archive.dimse.connection import Connection
 from pacs.archive.dimse.entity import application_entity
 from pacs.archive.dimse.messages import LARGEST_PDU_BYTES, Messages
 from pacs.archive.dimse.options import DimseOptions
-from pacs.archive.dimse.peers import Peer, Peers
 from pacs.archive.dimse.upper_layer import UpperLayer
+from pacs.peers import Peer, Peers
 
 log = structlog.get_logger(__name__)
 

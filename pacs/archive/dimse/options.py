@@ -3,10 +3,10 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pacs.archive.dimse.peers import Peers
+from pacs.peers import Peers
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class TlsFiles:
     """PEM files for the secure transport connection (PS3.15 Annex B).
 

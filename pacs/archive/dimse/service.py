@@ -70,7 +70,8 @@ class Service:
 
 def sink_of(event: Event) -> Any:
     """The sink of an `EVT_C_STORE`."""
-    return event.request._dataset_file.sink
+    held: Any = event.request._dataset_file  # pynetdicom's place for a file of its own; see `messages`
+    return held.sink
 
 
 class Caller:
