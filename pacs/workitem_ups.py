@@ -14,9 +14,9 @@ from pacs.workitem_mwl import element
 _CHARACTER_SET = "ISO_IR 192"
 _PRIORITY = "MEDIUM"
 _WORKLIST_LABEL = "Imaging"
-_MODALITY_SCHEME = "DCM"
-_STATION_SCHEME = "99DCMAETITLE"
-_STATION_NAME_SCHEME = "99DCMSTATION"
+MODALITY_SCHEME = "DCM"
+STATION_SCHEME = "99DCMAETITLE"
+STATION_NAME_SCHEME = "99DCMSTATION"
 _PERFORMER_SCHEME = "99DCMPERFORMER"
 _DATE_LENGTH = 8
 _AE_TITLE_LENGTH = 16
@@ -137,15 +137,15 @@ def _read_label(root: Dataset) -> dict[str, list[Any]]:
 def _write_stations(values: Values) -> JSONDataset:
     # The AE title is both value and meaning: PS3.3 §C.30.2 suggests the value, IHE RAD EBIW Table 4.130.4.1.2-2 the
     # meaning. It comes first: there are servers that match the first item only (dcm4chee-arc-light issue 3567).
-    titles = [code(title, _STATION_SCHEME, title) for title in values.get("ScheduledStationAETitle", [])]
-    names = [code(name, _STATION_NAME_SCHEME, name) for name in values.get("ScheduledStationName", [])]
+    titles = [code(title, STATION_SCHEME, title) for title in values.get("ScheduledStationAETitle", [])]
+    names = [code(name, STATION_NAME_SCHEME, name) for name in values.get("ScheduledStationName", [])]
     return {tag("ScheduledStationNameCodeSequence"): element("SQ", titles + names)}
 
 
 def _read_stations(root: Dataset) -> dict[str, list[Any]]:
     items = list(root.items("ScheduledStationNameCodeSequence"))
-    names = [item for item in items if item.text("CodingSchemeDesignator") == _STATION_NAME_SCHEME]
-    titles = [item for item in items if item.text("CodingSchemeDesignator") == _STATION_SCHEME]
+    names = [item for item in items if item.text("CodingSchemeDesignator") == STATION_NAME_SCHEME]
+    titles = [item for item in items if item.text("CodingSchemeDesignator") == STATION_SCHEME]
     if not titles:
         titles = [item for item in items if item not in names][:1]
     return {
@@ -161,7 +161,7 @@ def _ae_title(item: Dataset) -> str | None:
 
 def _write_modality(values: Values) -> JSONDataset:
     # The meaning is the code again: dcm4chee and IHE read the modality there.
-    items = [code(modality, _MODALITY_SCHEME, modality) for modality in values.get("Modality", [])]
+    items = [code(modality, MODALITY_SCHEME, modality) for modality in values.get("Modality", [])]
     return {tag("ScheduledStationClassCodeSequence"): element("SQ", items)}
 
 

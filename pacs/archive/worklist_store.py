@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import orjson
 
+from pacs.archive import mpps_store
 from pacs.archive.matching import normal_forms, vr_of
 from pacs.attributes import JSONDataset, tag
 from pacs.workitem import WorkitemState
@@ -43,7 +44,7 @@ CREATE TABLE subscription (
 CREATE INDEX subscription_by_ae_title ON subscription (ae_title);
 """
 
-VERSIONS = (_FIRST,)
+VERSIONS = (_FIRST, mpps_store.SCHEMA)
 """The scripts that make the schema, for `Database`."""
 
 _INDEXED_KEYWORDS = (
