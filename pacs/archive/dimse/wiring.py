@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from pacs.archive.dimse.calls import Calls
+from pacs.archive.dimse.mpps import mpps_retrieve_service, mpps_service
 from pacs.archive.dimse.options import DimseOptions
 from pacs.archive.dimse.server import DimseServer
 from pacs.archive.dimse.service import Caller, Service
@@ -12,6 +13,7 @@ from pacs.archive.dimse.worklist import worklist_service
 from pacs.archive.files import FileStore
 from pacs.archive.filing import Filing
 from pacs.archive.index import Index
+from pacs.archive.performed_steps import PerformedSteps
 from pacs.archive.worklist import Worklist
 
 
@@ -30,7 +32,13 @@ class Parts:
 
 def open_server(parts: Parts) -> DimseServer:
     """The server with all its services, not started yet."""
-    always: tuple[Service, ...] = (verification_service(), worklist_service(parts.worklist, parts.call))
+    steps = PerformedSteps(parts.worklist)
+    always: tuple[Service, ...] = (
+        verification_service(),
+        worklist_service(parts.worklist, parts.call),
+        mpps_service(steps, parts.call),
+        mpps_retrieve_service(steps, parts.call),
+    )
     if not parts.options.offers_images:
         return DimseServer(parts.options, always)
     store = store_service(parts.filing, parts.files, parts.call)
