@@ -11,16 +11,21 @@ from graph.slow_clients import SlowBodies
 
 
 def middleware(settings: Settings) -> list[Middleware]:
-    """The layers, the outermost first. Credentials are no part of CORS: cookies authorise nothing that it opens."""
+    """The layers, the outermost first."""
     return [
         Middleware(SecurityHeaders, always_https=(settings.public_url or "").startswith("https:")),
         Middleware(RequestLog),
-        Middleware(
-            CORSMiddleware,
-            allow_origins=settings.cors_origins,
-            allow_methods=["GET", "POST"],
-            allow_headers=["Authorization", "Content-Type", "X-Request-ID", *PREFLIGHT_HEADERS],
-            expose_headers=["Content-Disposition", "Retry-After", "X-Request-ID"],
-        ),
+        *([_cors(settings.cors_origins)] if settings.cors_origins else []),
         Middleware(SlowBodies),
     ]
+
+
+def _cors(origins: tuple[str, ...]) -> Middleware:
+    """Pages of these origins may use the API with tokens; without credentials, so that no cookie opens anything."""
+    return Middleware(
+        CORSMiddleware,
+        allow_origins=origins,
+        allow_methods=["GET", "POST"],
+        allow_headers=["Authorization", "Content-Type", "X-Request-ID", *PREFLIGHT_HEADERS],
+        expose_headers=["Content-Disposition", "Retry-After", "X-Request-ID"],
+    )
