@@ -3,13 +3,14 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from io import BytesIO
 from typing import BinaryIO
 
 from pydicom._uid_dict import UID_dictionary
 
 from pacs.elements import EXPLICIT_LITTLE, UNDEFINED, Encoding, encoding_of, read_header
 from pacs.errors import InvalidDicom, NotDicom
-from pacs.sources import FileSource, InflatedSource, Source
+from pacs.sources import FileSource, InflatedSource, Source, truncated
 
 _PREAMBLE_BYTES = 128
 _META_START = 132
@@ -51,6 +52,26 @@ class FileMeta:
 def read_meta(file: BinaryIO, size: int) -> FileMeta:
     """The File Meta Information of a file of `size` bytes; `NotDicom` or `InvalidDicom` when it has none to trust."""
     _check_preamble(file, size)
+    values, offset, length_matches = _group(file, size)
+    _check_syntax(values)
+    return FileMeta(values, offset, length_matches)
+
+
+def instance_uid(head: bytes) -> str | None:
+    """(0002,0003) of the file that begins with `head`, whatever else is wrong with it; None when it has none.
+
+    `NotDicom`, or `InvalidDicom` when `head` is too short to tell.
+    """
+    if head[_PREAMBLE_BYTES:_META_START] != b"DICM":
+        raise NotDicom("no DICOM file: 'DICM' is not at byte 128 (PS3.10 §7.1)")
+    values, offset, _ = _group(BytesIO(head), len(head))
+    if INSTANCE not in values and offset + 8 > len(head):
+        raise truncated(offset)
+    return values.get(INSTANCE)
+
+
+def _group(file: BinaryIO, size: int) -> tuple[dict[int, str], int, bool]:
+    """The values of group 0002, the offset behind it, and whether its length is told and true."""
     source = FileSource(file, size)
     values: dict[int, str] = {}
     offset = first_after_length = _META_START
@@ -63,9 +84,7 @@ def read_meta(file: BinaryIO, size: int) -> FileMeta:
         values[tag] = _text(tag, raw)
         offset = start + length
         first_after_length = offset if tag == LENGTH else first_after_length
-    _check_syntax(values)
-    told = values.get(LENGTH, "")
-    return FileMeta(values, offset, length_matches=told == str(offset - first_after_length))
+    return values, offset, values.get(LENGTH, "") == str(offset - first_after_length)
 
 
 def open_dataset(file: BinaryIO, size: int, meta: FileMeta) -> tuple[Source, int, Encoding]:

@@ -11,6 +11,7 @@ from pacs.attributes import Dataset
 from pacs.dicomweb import DICOM_JSON, Answer, DicomWeb, pieces
 from pacs.errors import Conflict, NotFound, PacsFault, Refused
 from pacs.queries import Match, query, uid_lists
+from pacs.retrieved import checked
 
 _DICOM = "application/dicom"
 _CHUNK_BYTES = 1024 * 1024
@@ -90,7 +91,7 @@ class Studies:
     async def retrieve(self, study: str, series: str, instance: str) -> AsyncIterator[ObjectFile]:
         """One object as it is stored (WADO-RS, PS3.18 §10.4): no transcoding, which fails on some servers.
 
-        A transfer that ends early raises while it is read: `PacsFault`.
+        A transfer that ends early, or brings another object, raises while it is read: `PacsFault`.
         """
         headers = {"Accept": f'multipart/related; type="{_DICOM}"; transfer-syntax=*'}
         async with self._web.stream(
@@ -99,7 +100,8 @@ class Studies:
             content_type = response.headers.get("content-type", "")
             if content_type.startswith(_DICOM) and not content_type.startswith(DICOM_JSON):
                 length = response.headers.get("content-length", "")
-                yield ObjectFile(int(length) if length.isdecimal() else None, pieces(response))
+                chunks = checked(pieces(response), instance)
+                yield ObjectFile(int(length) if length.isdecimal() else None, chunks)
                 return
             try:
                 parts = multipart.read_parts(multipart.boundary_of(content_type), pieces(response))
@@ -108,7 +110,7 @@ class Studies:
                 raise PacsFault(f"the PACS sent a broken object: {error}") from error
             if part is None:
                 raise NotFound("the PACS has no such object")
-            yield ObjectFile(_part_length(part), _whole(part, parts))
+            yield ObjectFile(_part_length(part), checked(_whole(part, parts), instance))
 
 
 async def _whole(part: multipart.Part, parts: AsyncIterator[multipart.Part]) -> AsyncIterator[bytes]:

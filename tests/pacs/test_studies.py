@@ -140,7 +140,6 @@ async def test_the_same_object_again_is_success_and_is_not_sent() -> None:
         pytest.param(IMAGE.content[:-1] + b"\xff", id="last byte"),
         pytest.param(IMAGE.content[:-2], id="shorter"),
         pytest.param(IMAGE.content + b"\0\0", id="longer"),
-        pytest.param(b"no DICOM", id="no DICOM"),
         pytest.param(IMAGE.content.replace(b"1.2.840.10008.1.2.1", b"1.2.840.10008.1.2.5", 1), id="transfer syntax"),
     ],
 )
@@ -170,43 +169,72 @@ def retrieving(body: bytes, content_type: str = RELATED, *, length: bool = True)
 
 
 async def retrieved(pacs: Pacs) -> bytes:
-    async with pacs.retrieve("1.2", "1.3", "1.4") as file:
+    async with pacs.retrieve(IMAGE.study, IMAGE.series, IMAGE.instance) as file:
         return b"".join([chunk async for chunk in file.chunks])
 
 
 PART = multipart.opening("b", "application/dicom")
+HALF = IMAGE.content[:1000]
+TWO = PART + IMAGE.content + b"\r\n" + PART + IMAGE.content
+OTHER = Exam().image()
 
 
 @pytest.mark.parametrize("length", [True, False])
 @pytest.mark.parametrize(
     ("body", "content_type"),
-    [(PART + b"bytes" + multipart.closing("b"), RELATED), (b"bytes", "application/dicom")],
+    [(PART + IMAGE.content + multipart.closing("b"), RELATED), (IMAGE.content, "application/dicom")],
     ids=["multipart", "single part"],
 )
 async def test_an_object_is_retrieved_as_it_is_stored(body: bytes, content_type: str, length: bool) -> None:
     async with pacs_that(retrieving(body, content_type, length=length)) as (pacs, server):
-        assert await retrieved(pacs) == b"bytes"
+        assert await retrieved(pacs) == IMAGE.content
         assert "transfer-syntax=*" in server.exchanges[0].headers["accept"]
 
 
 @pytest.mark.parametrize(
     ("body", "content_type", "error"),
     [
-        pytest.param(PART + b"byt", RELATED, PacsFault, id="breaks off"),
-        pytest.param(PART + b"bytes\r\n--b", RELATED, PacsFault, id="closing boundary cut"),
-        pytest.param(PART + b"bytes\r\n--other--", RELATED, PacsFault, id="wrong closing boundary"),
-        pytest.param(PART.replace(b"--b", b"--c") + b"bytes", RELATED, PacsFault, id="wrong boundary"),
+        pytest.param(PART + HALF, RELATED, PacsFault, id="breaks off"),
+        pytest.param(PART + HALF + b"\r\n--b", RELATED, PacsFault, id="closing boundary cut"),
+        pytest.param(PART + HALF + b"\r\n--other--", RELATED, PacsFault, id="wrong closing boundary"),
+        pytest.param(PART.replace(b"--b", b"--c") + HALF, RELATED, PacsFault, id="wrong boundary"),
         pytest.param(b"--b--\r\n", RELATED, NotFound, id="no part"),
         pytest.param(b"", RELATED, PacsFault, id="empty"),
-        pytest.param(PART + b"1\r\n" + PART + b"2" + multipart.closing("b"), RELATED, PacsFault, id="two parts"),
+        pytest.param(TWO + multipart.closing("b"), RELATED, PacsFault, id="two parts"),
         pytest.param(b"<html>", "text/html", PacsFault, id="HTML"),
         pytest.param(b"{}", "application/dicom+json", PacsFault, id="JSON"),
+        pytest.param(b"<html>", "application/dicom", PacsFault, id="HTML that says it is DICOM"),
+        pytest.param(b"", "application/dicom", PacsFault, id="nothing at all"),
+        pytest.param(IMAGE.content[:200], "application/dicom", PacsFault, id="ends in its head"),
+        pytest.param(OTHER.content, "application/dicom", PacsFault, id="another object"),
+        pytest.param(PART + OTHER.content + multipart.closing("b"), RELATED, PacsFault, id="another object in a part"),
     ],
 )
-async def test_half_an_object_is_an_error(body: bytes, content_type: str, error: type[Exception]) -> None:
+async def test_half_an_object_or_another_is_an_error(body: bytes, content_type: str, error: type[Exception]) -> None:
     async with pacs_that(retrieving(body, content_type, length=False)) as (pacs, _):
         with pytest.raises(error):
             await retrieved(pacs)
+
+
+async def test_another_object_is_noticed_before_a_byte_of_it_is_given_out_however_small_the_pieces() -> None:
+    async def script(exchange: Exchange) -> None:
+        await exchange.endless("application/dicom")
+        for start in range(0, 1000, 40):
+            await exchange.raw(OTHER.content[start : start + 40])
+        raise ConnectionError
+
+    async with pacs_that(script) as (pacs, _), pacs.retrieve(IMAGE.study, IMAGE.series, IMAGE.instance) as file:
+        with pytest.raises(PacsFault, match="another object"):
+            await anext(file.chunks)
+
+
+async def test_a_file_that_never_had_its_uid_in_its_head_is_let_pass() -> None:
+    uid = OTHER.instance.encode()
+    element = b"\x02\x00\x03\x00UI" + len(uid + b"\0" * (len(uid) % 2)).to_bytes(2, "little")
+    assert element + uid in OTHER.content
+    bare = OTHER.content.replace(element + uid + b"\0" * (len(uid) % 2), b"", 1)
+    async with pacs_that(retrieving(bare, "application/dicom")) as (pacs, _):
+        assert await retrieved(pacs) == bare
 
 
 async def test_an_object_shorter_than_its_length_is_an_error() -> None:
