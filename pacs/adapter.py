@@ -5,18 +5,20 @@ PACSs match it loosely (commas, wildcards, case).
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO
 from weakref import WeakValueDictionary
 
 from pacs.attributes import Dataset
+from pacs.decoding import Decoding
 from pacs.dicomweb import DicomWeb, PacsAddress
 from pacs.duplicates import same_object
 from pacs.errors import Conflict, NotFound, PacsFault
 from pacs.frames import ANY_FRAMES, retrieve_frames
 from pacs.multipart import Part
+from pacs.owners import of_patient
 from pacs.pictures import Pictures
 from pacs.queries import DateRange, Match, Pattern, Wanted, exact
 from pacs.studies import ObjectFile, Studies
@@ -58,7 +60,7 @@ class Pacs:
         self._web = DicomWeb(address)
         self._studies = Studies(self._web)
         self.pictures = Pictures(self._web, self._studies.retrieve)
-        self._decodes = address.decodes_queries
+        self._decoding = Decoding(self._web, known=address.decodes_queries)
         self._tells_conflicts = address.tells_conflicts
         self._storing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
@@ -76,7 +78,7 @@ class Pacs:
         wanted = search.wanted()
         if {"StudyDescription"} & wanted.keys():
             include = {*include, "StudyDescription"}
-        found = await self._studies.search("studies", Match(wanted, self._decodes), include=include)
+        found = await self._studies.search("studies", await self._match(wanted), include=include)
         return sorted(found, key=newest_first, reverse=True)
 
     async def series(self, patient_id: str, studies: Iterable[str], include: Iterable[str] = ()) -> list[Dataset]:
@@ -100,16 +102,15 @@ class Pacs:
     async def stored(self, instances: Iterable[str], include: Iterable[str] = ()) -> list[Dataset]:
         """These instances, whosever they are: for who has just stored them."""
         uids = ("SOPInstanceUID", instances)
-        return await self._studies.search("instances", Match({}, self._decodes), include=include, uids=uids)
+        return await self._studies.search("instances", Match({}), include=include, uids=uids)
 
     async def study_places(self, study: str) -> list[tuple[str, str, str]]:
         """Study, series and instance UID of every instance of a study, in order; whosever it is.
 
         `Conflict` when PACS and standard part ways and the study is several patients': nobody may have them together.
         """
-        found = await self._studies.search(
-            "instances", Match({"StudyInstanceUID": study}, self._decodes), include=("PatientID",)
-        )
+        match = Match({"StudyInstanceUID": study})
+        found = await self._studies.search("instances", match, include=("PatientID",))
         if len({instance.whole_text("PatientID") for instance in found}) > 1:
             raise Conflict("several patients have a study with this StudyInstanceUID")
         found.sort(key=lambda one: _in_order(one, "SeriesInstanceUID", "InstanceNumber", "SOPInstanceUID"))
@@ -146,8 +147,11 @@ class Pacs:
 
     async def owners(self, study: str) -> list[Dataset]:
         """The study with this UID, whosever it is: one row for each patient under whom the PACS has it."""
-        uids = ("StudyInstanceUID", [study])
-        return await self._studies.search("studies", Match({}, self._decodes), include={"PatientID"}, uids=uids)
+        return await self._owners([study])
+
+    async def _owners(self, studies: Iterable[str]) -> list[Dataset]:
+        uids = ("StudyInstanceUID", studies)
+        return await self._studies.search("studies", Match({}), include={"PatientID"}, uids=uids)
 
     async def metadata(self, patient_id: str, study: str, series: str, instance: str | None = None) -> list[Dataset]:
         """All attributes but the bulky ones, of one instance or of all in a series of the patient (PS3.18 §10.4)."""
@@ -172,8 +176,15 @@ class Pacs:
     async def _below(
         self, resource: str, patient_id: str, keyword: str, uids: Iterable[str], include: Iterable[str]
     ) -> list[Dataset]:
-        match = Match({"PatientID": exact("patientID", patient_id)}, self._decodes)
-        return await self._studies.search(resource, match, include={"PatientID", *include}, uids=(keyword, uids))
+        patient_id = exact("patientID", patient_id)
+        match = replace(await self._match({"PatientID": patient_id}), unsaid=frozenset({"PatientID"}))
+        found = await self._studies.search(resource, match, include={"PatientID", *include}, uids=(keyword, uids))
+        return await of_patient(found, patient_id, self._owners)
+
+    async def _match(self, wanted: Mapping[str, Wanted]) -> Match:
+        """The conditions, as narrow as the PACS can be sent them."""
+        match = Match(dict(wanted), self._decoding.is_known)
+        return replace(match, decodes=await self._decoding.ask()) if match.is_widened else match
 
 
 def newest_first(study: Dataset) -> tuple[str, str, str]:

@@ -56,6 +56,14 @@ class Match:
     wanted: dict[str, Wanted]
     decodes: bool = False
     """Whether the server percent-decodes its query string."""
+    unsaid: frozenset[str] = frozenset()
+    """Texts that an answer may leave out: whoever allows that looks elsewhere."""
+
+    @property
+    def is_widened(self) -> bool:
+        """Whether a server that decodes could be asked for less."""
+        texts = (wanted.text if isinstance(wanted, Pattern) else wanted for wanted in self.wanted.values())
+        return not self.decodes and any(_UNSENDABLE.search(text) for text in texts if isinstance(text, str))
 
     def parameters(self) -> Iterator[str]:
         """`PatientID=…` and so on, each ready to stand in a query string."""
@@ -68,7 +76,11 @@ class Match:
 
         The exception is a text, which must be there and equal in every character: it may be the fence.
         """
-        return all(_fulfils(dataset, keyword, wanted) for keyword, wanted in self.wanted.items())
+        return all(
+            _fulfils(dataset, keyword, wanted)
+            for keyword, wanted in self.wanted.items()
+            if keyword in dataset or keyword not in self.unsaid
+        )
 
     def _send(self, wanted: Wanted) -> str:
         if isinstance(wanted, DateRange):

@@ -1,0 +1,67 @@
+"""PACSs that leave PatientID out of series and instances: the fence stands at the study, and holds."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from pacs.adapter import Pacs
+from pacs.attributes import JSONDataset, tag
+from tests.pacs.scripted import Exchange, ScriptedPacs, scripted_pacs
+
+
+def row(**values: str) -> JSONDataset:
+    return {tag(keyword): {"vr": "UN", "Value": [value]} for keyword, value in values.items()}
+
+
+STUDIES = [
+    row(StudyInstanceUID="1.1", PatientID="P1"),
+    row(StudyInstanceUID="1.2", PatientID="p1"),
+    row(StudyInstanceUID="1.3", PatientID="P1"),
+    row(StudyInstanceUID="1.3", PatientID="P2"),
+    row(StudyInstanceUID="1.4"),
+]
+SERIES = [row(StudyInstanceUID=f"1.{n}", SeriesInstanceUID=f"1.{n}.1") for n in range(1, 7)]
+ALL = [f"1.{n}" for n in range(1, 7)]
+
+
+@asynccontextmanager
+async def pacs_with(series: list[JSONDataset], studies: list[JSONDataset]) -> AsyncIterator[tuple[Pacs, ScriptedPacs]]:
+    async def script(exchange: Exchange) -> None:
+        await exchange.json(studies if "/studies?" in exchange.target else series)
+
+    async with scripted_pacs(script) as server:
+        pacs = Pacs(server.address())
+        try:
+            yield pacs, server
+        finally:
+            await pacs.aclose()
+
+
+async def found(pacs: Pacs) -> list[str | None]:
+    return [one.text("StudyInstanceUID") for one in await pacs.series("P1", ALL)]
+
+
+async def test_only_series_of_studies_that_are_the_patients_alone_are_shown() -> None:
+    async with pacs_with(SERIES, STUDIES) as (pacs, server):
+        assert await found(pacs) == ["1.1"]
+        assert len(server.targets) == 2  # one request for all of their studies
+
+
+async def test_rows_that_name_the_patient_are_believed_and_nobody_else_is_asked() -> None:
+    async with pacs_with([one | row(PatientID="P1") for one in SERIES], []) as (pacs, server):
+        assert await found(pacs) == ALL
+        assert len(server.targets) == 1
+
+
+@pytest.mark.parametrize("patient", ["p1", "P1x", "P2", ""])
+async def test_rows_that_name_another_patient_are_not_shown_whatever_the_study_says(patient: str) -> None:
+    rows = [row(StudyInstanceUID="1.1", SeriesInstanceUID="1.1.1", PatientID=patient)]
+    async with pacs_with(rows, STUDIES) as (pacs, _):
+        assert await found(pacs) == []
+
+
+async def test_rows_without_a_study_are_nobodys() -> None:
+    async with pacs_with([row(SeriesInstanceUID="1.1.1")], STUDIES) as (pacs, server):
+        assert await found(pacs) == []
+        assert len(server.targets) == 1
