@@ -50,9 +50,16 @@ COSTS = {
     "Query.instance": FieldCost(requests=1),
     "Study.series": FieldCost(requests=1, rows=5, batched=True),
     "Series.instances": FieldCost(requests=1, rows=100, batched=True),
+    "Query.workitems": FieldCost(requests=1),
+    "Query.workitem": FieldCost(requests=1),
+    "Query.examEvents": FieldCost(),
+    "Query.webhookDeliveries": FieldCost(),
+    "Query.accessRecords": FieldCost(),
     "ExamEvent.study": FieldCost(requests=1),
+    "Workitem.study": FieldCost(requests=2),
 }
-"""What fields cost the PACS, so that a query that asks too much is refused before any request is sent.
+"""What fields cost the PACS, and which bring as many objects as `first` says: what asks too much is refused before any
+request is sent.
 
 Thumbnails are not counted: how many instances there are is not known before, and few are made at a time.
 """

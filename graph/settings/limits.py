@@ -16,7 +16,7 @@ class LimitSettings(BaseModel):
     max_aliases: int = Field(30, gt=0, description="Most aliases in a GraphQL document.")
     max_fields: int = Field(500, gt=0, description="Most fields in a GraphQL document, fragments counted where used.")
     max_pacs_requests: int = Field(
-        50, gt=0, description="Most requests to the PACS that one GraphQL document may need."
+        120, gt=0, description="Most requests to the PACS that one GraphQL document may need."
     )
     max_rows: int = Field(
         200_000, gt=0, description="Most objects that one GraphQL document may be estimated to bring."
