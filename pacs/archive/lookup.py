@@ -1,8 +1,9 @@
 """Which stored instances a URL of PS3.18 §10.4 means, and their metadata."""
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -12,6 +13,7 @@ from pacs.archive.metadata import absolute
 from pacs.uids import is_uid
 
 _COLUMNS = {"study": "study_instance_uid", "series": "series_instance_uid", "instance": "sop_instance_uid"}
+_PATIENT = {"patient": "patient_id"}
 _FROM = """
     FROM studies JOIN series ON series.study = studies.id JOIN instances ON instances.series = series.id
 """
@@ -41,16 +43,22 @@ class Instance:
 
 def find(connection: sqlite3.Connection, path: Mapping[str, Any]) -> list[Instance]:
     """The instances under the study, series and instance of a URL, in order; 404 when there are none."""
-    wanted = {_COLUMNS[name]: uid for name, uid in path.items() if name in _COLUMNS}
-    if not all(is_uid(uid, lenient=True) for uid in wanted.values()):
+    wanted = {name: (uid,) for name, uid in path.items() if name in _COLUMNS}
+    if not all(is_uid(uid, lenient=True) for (uid,) in wanted.values()):
         raise HTTPException(400, "the URL holds something that is not a UID")
-    fields = "instances.id, study_instance_uid, series_instance_uid, sop_instance_uid, sop_class_uid"
-    where = " AND ".join(f"{column} = ?" for column in wanted)
-    sql = f"SELECT {fields}, transfer_syntax_uid, file_bytes, digest {_FROM} WHERE {where} {_ORDER}"
-    found = [Instance(*row) for row in connection.execute(sql, tuple(wanted.values()))]
+    found = select(connection, wanted)
     if not found:
         raise HTTPException(404, "there is no such object")
     return found
+
+
+def select(connection: sqlite3.Connection, wanted: Mapping[str, Sequence[str]]) -> list[Instance]:
+    """The instances with one of the values for each of `patient`, `study`, `series`, `instance` that is named."""
+    columns = {(_COLUMNS | _PATIENT)[name]: values for name, values in wanted.items()}
+    fields = "instances.id, study_instance_uid, series_instance_uid, sop_instance_uid, sop_class_uid"
+    where = " AND ".join(f"{column} IN ({', '.join('?' * len(values))})" for column, values in columns.items())
+    sql = f"SELECT {fields}, transfer_syntax_uid, file_bytes, digest {_FROM} WHERE {where} {_ORDER}"
+    return [Instance(*row) for row in connection.execute(sql, tuple(chain.from_iterable(columns.values())))]
 
 
 def metadata(connection: sqlite3.Connection, instances: list[Instance], base: str) -> list[bytes]:

@@ -55,16 +55,35 @@ class SearchService:
         http.require_json(request)
         asked = _with_path(http.parse_search(request.url.query), request.path_params)
         tags = _wanted_tags(level, asked, set(request.path_params))
-        whole = asked.include_all or any(level_of(name) is Level.INSTANCE for name in tags - _STORED_APART)
+        whole = asked.include_all or needs_whole(tags)
         base = http.base_url(request)
 
         def answer(connection: sqlite3.Connection) -> Response:
             found = search.run(connection, level, asked, whole=whole)
-            modalities = _modalities(connection, found) if _MODALITIES in tags else {}
-            datasets = [_dataset(one, level, tags, asked.include_all, modalities, base) for one in found]
+            datasets = describe(connection, found, level, tags, include_all=asked.include_all)
+            for one, dataset in zip(found, datasets, strict=True):
+                dataset[_RETRIEVE_URL] = _texts("UR", [_url(one, level, base)])
             return http.dicom_json(datasets, warnings=asked.warnings)
 
         return await self._index.read(answer)
+
+
+def needs_whole(tags: frozenset[str]) -> bool:
+    """Whether some of the attributes are only in the whole datasets of instances."""
+    return any(level_of(name) is Level.INSTANCE for name in tags - _STORED_APART)
+
+
+def describe(
+    connection: sqlite3.Connection,
+    found: list[Found],
+    level: Level,
+    tags: frozenset[str],
+    *,
+    include_all: bool = False,
+) -> list[JSONDataset]:
+    """The attributes `tags` of each match, with those that the archive counts or knows itself."""
+    modalities = _modalities(connection, found) if _MODALITIES in tags else {}
+    return [_dataset(one, level, tags, include_all, modalities) for one in found]
 
 
 def _with_path(asked: Search, path: Mapping[str, Any]) -> Search:
@@ -93,7 +112,7 @@ def _modalities(connection: sqlite3.Connection, found: list[Found]) -> dict[int,
 
 
 def _dataset(
-    found: Found, level: Level, tags: frozenset[str], include_all: bool, modalities: Mapping[int, list[str]], base: str
+    found: Found, level: Level, tags: frozenset[str], include_all: bool, modalities: Mapping[int, list[str]]
 ) -> JSONDataset:
     """One match, with the attributes of its own level from the innermost dataset that has them."""
     dataset: JSONDataset = {}
@@ -106,7 +125,6 @@ def _dataset(
     if _MODALITIES in tags:
         dataset[_MODALITIES] = _texts("CS", modalities[found.row["study"]])
     dataset.update({name: value for name, value in _CONSTANTS.items() if name in tags})
-    dataset[_RETRIEVE_URL] = _texts("UR", [_url(found, level, base)])
     return dataset
 
 

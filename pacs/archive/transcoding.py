@@ -1,14 +1,14 @@
-"""A stored file as Explicit VR Little Endian (PS3.5 §A.2), for those that must not be sent as they are.
+"""A stored file in another encoding (PS3.5 §A.1, §A.2), for those that must not be sent as they are.
 
 Implicit VR, Big Endian and deflated datasets are re-encoded element by element, in constant memory. Compressed pixels
 are not decoded here.
 """
 
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from pydicom.uid import ExplicitVRLittleEndian
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from pacs import file_meta
 from pacs.archive.metadata import resolve_vr, swapped
@@ -27,25 +27,32 @@ _LONGEST_SHORT = 0xFFFF
 
 
 def explicit_little_endian(path: Path) -> Iterator[bytes]:
-    """The bytes of the file, re-encoded. `BadDicom` and `OSError` when it is damaged."""
+    """The bytes of the file as Explicit VR Little Endian. `BadDicom` and `OSError` when it is damaged."""
+    return recoded(path, str(ExplicitVRLittleEndian))
+
+
+def recoded(path: Path, syntax: str) -> Iterator[bytes]:
+    """The bytes of the file as Explicit or Implicit VR Little Endian. `BadDicom` and `OSError` when it is damaged."""
     size = path.stat().st_size
+    header = {str(ExplicitVRLittleEndian): _header, str(ImplicitVRLittleEndian): _implicit_header}[syntax]
     with path.open("rb") as file:
         meta = file_meta.read_meta(file, size)
         source, offset, encoding = file_meta.open_dataset(file, size, meta)
-        yield meta_bytes({**meta.values, file_meta.SYNTAX: str(ExplicitVRLittleEndian)})
-        yield from _Recoder(source).recode(walk(source, offset, encoding))
+        yield meta_bytes({**meta.values, file_meta.SYNTAX: syntax})
+        yield from _Recoder(source, header).recode(walk(source, offset, encoding))
 
 
 class _Recoder:
     """Writes sequences and items with delimiters, so that no length need be known in advance."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, header: Callable[[int, str, int], bytes]) -> None:
         self._source = source
+        self._header = header
         self._open: list[tuple[bool, int]] = []  # (is it a sequence, depth), outermost first
         self._is_signed = False
 
     def recode(self, elements: Iterator[Element]) -> Iterator[bytes]:
-        """The elements as Explicit VR Little Endian."""
+        """The elements in little endian."""
         for element in elements:
             if element.tag & 0xFFFF == 0:  # a group length, retired, would be wrong now
                 continue
@@ -55,7 +62,7 @@ class _Recoder:
                 yield _ITEM_START
             elif element.vr == "SQ":
                 self._open.append((True, element.depth))
-                yield _header(element.tag, "SQ", _UNDEFINED)
+                yield self._header(element.tag, "SQ", _UNDEFINED)
             else:
                 yield from self._value(element)
         yield self._close_until((False, 0))
@@ -75,7 +82,7 @@ class _Recoder:
         if vr not in LONG_VRS and element.length > _LONGEST_SHORT:
             vr = "UN"  # PS3.5 §6.2.2: what does not fit into the short form
         length = element.length + element.length % 2
-        yield _header(element.tag, vr, length)
+        yield self._header(element.tag, vr, length)
         offset, end = element.offset, element.offset + element.length
         while offset < end:
             piece = self._source.read(offset, min(CHUNK_BYTES, end - offset))
@@ -89,6 +96,10 @@ def _header(tag: int, vr: str, length: int) -> bytes:
     if vr in LONG_VRS:
         return struct.pack("<HH2sHL", tag >> 16, tag & 0xFFFF, vr.encode(), 0, length)
     return struct.pack("<HH2sH", tag >> 16, tag & 0xFFFF, vr.encode(), length)
+
+
+def _implicit_header(tag: int, _: str, length: int) -> bytes:
+    return struct.pack("<HHL", tag >> 16, tag & 0xFFFF, length)
 
 
 def meta_bytes(texts: Mapping[int, str]) -> bytes:

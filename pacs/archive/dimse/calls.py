@@ -47,7 +47,7 @@ class Calls:
     def connect(
         self, peer: Peer, contexts: Sequence[PresentationContext], roles: Sequence[Any] = ()
     ) -> "OutgoingAssociation":
-        """An established association, to be ended with `end`. `PeerUnreachable`.
+        """An established association, to be ended with `close`. `PeerUnreachable`.
 
         `contexts` are at most `MOST_CONTEXTS`, without IDs; `roles` those of `pynetdicom.build_role`. The `send_…`
         methods of pynetdicom work on it; requests of the peer are not served.
@@ -60,11 +60,11 @@ class Calls:
         except OSError as error:
             log.info("dimse_peer_unreachable", peer=peer.ae_title, reason=type(error).__name__)
             if association is not None:
-                association.end()
+                association.close()
             raise PeerUnreachable("the peer's address cannot be reached") from error
         if not association.is_established:
             log.info("dimse_peer_unreachable", peer=peer.ae_title, rejected=association.is_rejected)
-            association.end()
+            association.close()
             raise PeerUnreachable("the peer did not accept the association")
         association._is_paused = True  # no reactor runs that would take the peer's answers away
         return association
@@ -99,7 +99,7 @@ class OutgoingAssociation(Association):
         for role in roles:
             self.requestor.add_negotiation_item(role)
 
-    def end(self) -> None:
+    def close(self) -> None:
         """Releases the association if it is established; leaves no thread or socket behind."""
         with suppress(Exception):  # the peer may be gone, slow or wrong: it is over in any case
             if self.is_established:

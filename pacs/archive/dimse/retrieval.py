@@ -1,6 +1,7 @@
 """Answers to C-GET and C-MOVE (PS3.7 §9.1.3, §9.1.4): how far the sub-operations are, and how they ended."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
+from contextlib import closing
 from dataclasses import dataclass
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 PENDING, SUCCESS, CANCELLED = 0xFF00, 0x0000, 0xFE00
 SOME_FAILED, NOT_PERFORMED, UNKNOWN_DESTINATION = 0xB000, 0xA702, 0xA801
+DOES_NOT_MATCH_CLASS = 0xA900
 _LARGEST_COUNT = 0xFFFF  # the counts are US
 
 
@@ -39,7 +41,7 @@ def retrieve(
     association: "Association",
     request: Any,
     context: "PresentationContext",
-    handler: Callable[[evt.Event], Iterator[Progress]],
+    handler: Callable[[evt.Event], Generator[Progress, None, None]],
 ) -> None:
     """Runs the sub-operations of a request and answers as they go on."""
     event = evt.Event(
@@ -47,10 +49,11 @@ def retrieve(
         evt.EVT_C_GET if isinstance(request, C_GET) else evt.EVT_C_MOVE,
         {"request": request, "context": context.as_tuple, "_is_cancelled": _cancellation(association)},
     )
-    for progress in handler(event):
-        if not association.is_established or association.acse.is_aborted():
-            return
-        association.dimse.send_msg(_answer(request, context, progress), context.context_id or 0)
+    with closing(handler(event)) as states:
+        for progress in states:
+            if not association.is_established or association.acse.is_aborted():
+                return
+            association.dimse.send_msg(_answer(request, context, progress), context.context_id or 0)
 
 
 def _cancellation(association: "Association") -> Callable[[int], bool]:

@@ -14,6 +14,7 @@ from pynetdicom import evt
 from pacs import file_meta
 from pacs.archive.dimse.entity import IMPLEMENTATION_CLASS_UID
 from pacs.archive.dimse.service import Caller, Sending, Service, Sink, sink_of
+from pacs.archive.dimse.statuses import status
 from pacs.archive.files import FileStore
 from pacs.archive.filing import CANNOT_UNDERSTAND, Filing
 from pacs.archive.incoming import Incoming
@@ -24,7 +25,6 @@ from pacs.errors import BadDicom
 log = structlog.get_logger(__name__)
 
 _SUCCESS, _OUT_OF_RESOURCES, _DOES_NOT_MATCH = 0x0000, 0xA700, 0xA900
-_LONGEST_COMMENT = 64  # Error Comment (0000,0902) is LO
 
 
 class Arrival(Sink):
@@ -82,11 +82,11 @@ def store_service(filing: Filing, files: FileStore, call: Caller) -> Service:
             arrival: Arrival = sink_of(event)
             _file(_check(arrival), filing, call)
         except _Refused as refused:
-            return _status(refused.status, str(refused))
+            return status(refused.status, str(refused))
         except (OSError, sqlite3.Error, TimeoutError) as error:
             log.error("dimse_store_failed", reason=type(error).__name__, errno=getattr(error, "errno", None))
-            return _status(_OUT_OF_RESOURCES, "the archive cannot write to its disk")
-        return _status(_SUCCESS)
+            return status(_OUT_OF_RESOURCES, "the archive cannot write to its disk")
+        return status(_SUCCESS)
 
     return Service(contexts=(), handlers={evt.EVT_C_STORE: store}, sink=sink)
 
@@ -109,11 +109,3 @@ def _file(received: Received, filing: Filing, call: Caller) -> None:
     if not outcome.is_success:
         log.info("dimse_store_refused", outcome=outcome.name)
         raise _Refused(outcome.value, outcome.sentence)
-
-
-def _status(status: int, comment: str = "") -> Dataset:
-    answer = Dataset()
-    answer.Status = status
-    if comment:
-        answer.ErrorComment = comment[:_LONGEST_COMMENT]
-    return answer

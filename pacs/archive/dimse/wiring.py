@@ -3,8 +3,12 @@
 from dataclasses import dataclass
 
 from pacs.archive.dimse.calls import Calls
+from pacs.archive.dimse.find import find_service
+from pacs.archive.dimse.get import get_service
+from pacs.archive.dimse.move import move_service
 from pacs.archive.dimse.mpps import mpps_retrieve_service, mpps_service
 from pacs.archive.dimse.options import DimseOptions
+from pacs.archive.dimse.sending import Sender
 from pacs.archive.dimse.server import DimseServer
 from pacs.archive.dimse.service import Caller, Service
 from pacs.archive.dimse.store import store_service
@@ -41,5 +45,11 @@ def open_server(parts: Parts) -> DimseServer:
     )
     if not parts.options.offers_images:
         return DimseServer(parts.options, always)
+    sender = Sender(parts.files)
+    images = (
+        find_service(parts.index, parts.options.ae_title, parts.call),
+        move_service(parts.index, sender, parts.calls, parts.call),
+        get_service(parts.index, sender, parts.call),
+    )
     store = store_service(parts.filing, parts.files, parts.call)
-    return DimseServer(parts.options, always, store)
+    return DimseServer(parts.options, (*always, *images), store)

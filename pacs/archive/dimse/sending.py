@@ -1,0 +1,131 @@
+"""One object to a peer, by C-STORE: as it is stored where the peer takes that, else uncompressed, else not at all."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import structlog
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pynetdicom.dimse_primitives import C_STORE
+from pynetdicom.presentation import PresentationContext
+
+from pacs.archive.files import FileStore
+from pacs.archive.lookup import Instance
+from pacs.archive.transcoding import RECODABLE, recoded
+from pacs.errors import BadDicom
+from pacs.file_meta import read_meta
+
+if TYPE_CHECKING:
+    from pynetdicom.association import Association
+
+log = structlog.get_logger(__name__)
+
+UNCOMPRESSED = (str(ExplicitVRLittleEndian), str(ImplicitVRLittleEndian))
+"""What objects are transcoded to, the better one first."""
+
+Decode = Callable[[Path, Path], None]
+"""Writes the first file, compressed, uncompressed (Explicit VR Little Endian) to the second. `BadDicom`, `OSError`."""
+
+_MEDIUM = 0x0000
+_OUT_OF_RESOURCES, _NO_CONTEXT = 0xA700, 0x0122
+
+
+class ConnectionLost(Exception):
+    """The peer is gone, or its answer is none: nothing more can be sent to it."""
+
+
+class Sender:
+    """Sends the archive's objects over associations. `decode` makes compressed pixels readable for everybody."""
+
+    def __init__(self, files: FileStore, decode: Decode | None = None) -> None:
+        self._files = files
+        self._decode = decode
+
+    def send(self, association: "Association", instance: Instance, message_id: int, origin: tuple[str, int]) -> int:
+        """Sends an instance and returns the status of the peer, or one of ours for what cannot be sent.
+
+        `origin` is who asked for it and the ID of that request; nobody with an empty title. `ConnectionLost`.
+        """
+        context = _fitting(association.accepted_contexts, instance, can_decode=self._decode is not None)
+        if context is None:
+            log.info("dimse_no_context", sop_class_uid=instance.sop_class_uid, stored=instance.transfer_syntax_uid)
+            return _NO_CONTEXT
+        path = self._files.path(instance.study_instance_uid, instance.sop_instance_uid)
+        try:
+            with self._readable(path, instance, str(context.transfer_syntax[0])) as readable:
+                return _store(association, context, readable, _request(instance, message_id, origin))
+        except (BadDicom, OSError) as error:
+            log.error("dimse_cannot_send", reason=type(error).__name__, sop_instance_uid=instance.sop_instance_uid)
+            return _OUT_OF_RESOURCES
+
+    @contextmanager
+    def _readable(self, path: Path, instance: Instance, wanted: str) -> Iterator[Path]:
+        """The file in the transfer syntax wanted: itself, or a temporary one."""
+        if wanted == instance.transfer_syntax_uid:
+            yield path
+            return
+        decoded, made = self._files.new_incoming(), self._files.new_incoming()
+        try:
+            source = path
+            if self._decode is not None and instance.transfer_syntax_uid not in _PLAIN:
+                self._decode(path, decoded)
+                source = decoded
+            if source is decoded and wanted == ExplicitVRLittleEndian:
+                yield decoded
+                return
+            _write(made, recoded(source, wanted))
+            yield made
+        finally:
+            for temporary in (decoded, made):
+                with suppress(OSError):
+                    temporary.unlink(missing_ok=True)
+
+
+_PLAIN = {*RECODABLE, *UNCOMPRESSED}
+
+
+def _fitting(
+    contexts: Iterable[PresentationContext], instance: Instance, *, can_decode: bool
+) -> PresentationContext | None:
+    """The context to send an instance under: as stored if that is possible."""
+    stored = instance.transfer_syntax_uid
+    usable = {
+        str(context.transfer_syntax[0]): context
+        for context in reversed(list(contexts))
+        if context.as_scu and context.abstract_syntax == instance.sop_class_uid
+    }
+    wanted = (stored, *(UNCOMPRESSED if can_decode or stored in _PLAIN else ()))
+    return next((usable[syntax] for syntax in wanted if syntax in usable), None)
+
+
+def _request(instance: Instance, message_id: int, origin: tuple[str, int]) -> C_STORE:
+    request = C_STORE()
+    request.MessageID = message_id
+    request.AffectedSOPClassUID = instance.sop_class_uid
+    request.AffectedSOPInstanceUID = instance.sop_instance_uid
+    request.Priority = _MEDIUM
+    if origin[0]:
+        request.MoveOriginatorApplicationEntityTitle, request.MoveOriginatorMessageID = origin
+    return request
+
+
+def _store(association: "Association", context: PresentationContext, path: Path, request: C_STORE) -> int:
+    with path.open("rb") as file:
+        offset = read_meta(file, path.stat().st_size).dataset_offset
+    request._dataset_path = (path, offset)
+    try:
+        association.dimse.send_msg(request, context.context_id or 0)
+        _, answer = association.dimse.get_msg(block=True)
+    except Exception as error:
+        association.abort()  # half a message was sent
+        raise ConnectionLost from error
+    if not isinstance(answer, C_STORE) or not answer.is_valid_response:
+        association.abort()
+        raise ConnectionLost
+    return int(answer.Status or 0)
+
+
+def _write(path: Path, pieces: Iterator[bytes]) -> None:
+    with path.open("xb") as file:
+        file.writelines(pieces)
