@@ -11,9 +11,11 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from pacs.archive import ups_routes
+from pacs.archive import commitment_routes, ups_routes
+from pacs.archive.commitment import Commitments
 from pacs.archive.deleting import DeleteService, not_allowed
 from pacs.archive.dimse.calls import Calls
+from pacs.archive.dimse.commitment import reporter
 from pacs.archive.dimse.options import DimseOptions
 from pacs.archive.dimse.service import Caller
 from pacs.archive.dimse.wiring import Parts, open_server
@@ -54,6 +56,7 @@ def create_archive(options: ArchiveOptions, lock: DataLock | None = None) -> Sta
     files = FileStore(options.data_dir)
     index = Index(options.data_dir)
     worklist = Worklist(options.data_dir / "worklist.sqlite")
+    commitments = Commitments(options.data_dir / "commitments.sqlite", index, files)
     notifier = Notifier(index, options)
     filing = Filing(index, files, notifier.wake)
     retrieve = RetrieveService(index, files)
@@ -65,6 +68,7 @@ def create_archive(options: ArchiveOptions, lock: DataLock | None = None) -> Sta
         if dimse is None:
             yield
             return
+        calls = Calls(dimse)
         server = open_server(
             Parts(
                 options=dimse,
@@ -72,14 +76,18 @@ def create_archive(options: ArchiveOptions, lock: DataLock | None = None) -> Sta
                 files=files,
                 filing=filing,
                 worklist=worklist,
+                commitments=commitments,
                 call=Caller(asyncio.get_running_loop()),
-                calls=Calls(dimse),
+                calls=calls,
             )
         )
         await server.start()
+        if dimse.offers_images:
+            await commitments.report_by(reporter(calls))
         try:
             yield
         finally:
+            await commitments.report_by(None)
             await server.stop()
 
     @asynccontextmanager
@@ -88,6 +96,7 @@ def create_archive(options: ArchiveOptions, lock: DataLock | None = None) -> Sta
         index.open()
         files.open(filing.is_known)
         await worklist.open()
+        await commitments.open()
         notifier.start()
         try:
             async with network(options.dimse):
@@ -95,6 +104,7 @@ def create_archive(options: ArchiveOptions, lock: DataLock | None = None) -> Sta
         finally:
             await notifier.stop()
             await renderer.aclose()
+            await commitments.close()
             await worklist.close()
             files.close()
             index.close()
@@ -107,6 +117,7 @@ def create_archive(options: ArchiveOptions, lock: DataLock | None = None) -> Sta
             Route("/wado", UriService(retrieve, pictures).get, methods=["GET"]),
             *_routes(_delete(DeleteService(index, files, filing), allowed=options.allow_delete)),
             *ups_routes.routes(worklist),
+            *commitment_routes.routes(commitments),
         ],
         lifespan=lifespan,
         exception_handlers={BadQuery: _bad_query, OSError: _bad_disk, sqlite3.OperationalError: _bad_disk},

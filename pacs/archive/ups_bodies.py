@@ -38,7 +38,7 @@ async def _read(request: Request) -> bytes:
     async for piece in request.stream():
         body += piece
         if len(body) > _MAX_BYTES:
-            raise HTTPException(413, f"a workitem may have {_MAX_BYTES} bytes")
+            raise HTTPException(413, f"a dataset may have {_MAX_BYTES} bytes here")
     return bytes(body)
 
 

@@ -55,7 +55,9 @@ def verify(data_dir: Path) -> Report:
     return Report(
         instances=len(expected),
         missing=tuple(sorted(expected.keys() - present)),
-        damaged=tuple(path for path in sorted(expected.keys() & present) if _state(data_dir / path) != expected[path]),
+        damaged=tuple(
+            path for path in sorted(expected.keys() & present) if file_state(data_dir / path) != expected[path]
+        ),
         unknown=tuple(sorted(present - expected.keys())),
         index_errors=tuple(text for (text,) in errors if text != "ok"),
     )
@@ -65,8 +67,8 @@ def _files(data_dir: Path) -> Iterator[str]:
     return (str(path.relative_to(data_dir)) for path in (data_dir / "files").rglob("*") if path.is_file())
 
 
-def _state(path: Path) -> tuple[int, bytes]:
-    """A file's size and the digest of its dataset; see `received.Digest`."""
+def file_state(path: Path) -> tuple[int, bytes]:
+    """A file's size and the digest of its dataset, as the index has them. `OSError`."""
     size = path.stat().st_size
     digest = hashlib.sha256()
     with path.open("rb") as file:

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
+from pacs.archive.commitment import Commitments
 from pacs.archive.dimse.calls import Calls
+from pacs.archive.dimse.commitment import commitment_service
 from pacs.archive.dimse.find import find_service
 from pacs.archive.dimse.get import get_service
 from pacs.archive.dimse.move import move_service
@@ -30,6 +32,7 @@ class Parts:
     files: FileStore
     filing: Filing
     worklist: Worklist
+    commitments: Commitments
     call: Caller
     calls: Calls
 
@@ -50,6 +53,7 @@ def open_server(parts: Parts) -> DimseServer:
         find_service(parts.index, parts.options.ae_title, parts.call),
         move_service(parts.index, sender, parts.calls, parts.call),
         get_service(parts.index, sender, parts.call),
+        commitment_service(parts.commitments, parts.calls.peers, parts.call),
     )
     store = store_service(parts.filing, parts.files, parts.call)
     return DimseServer(parts.options, (*always, *images), store)

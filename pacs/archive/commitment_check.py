@@ -1,0 +1,49 @@
+"""Whether the archive has an object, whole: what storage commitment vouches for."""
+
+from enum import IntEnum
+
+import structlog
+
+from pacs.archive.commitment_store import Reference
+from pacs.archive.files import FileStore
+from pacs.archive.index import Index
+from pacs.archive.verify import file_state
+
+log = structlog.get_logger(__name__)
+
+_OBJECT = """
+    SELECT sop_class_uid, study_instance_uid, series_instance_uid, file_bytes, digest
+    FROM instances JOIN series ON series.id = instances.series JOIN studies ON studies.id = series.study
+    WHERE sop_instance_uid = ?
+"""
+
+
+class FailureReason(IntEnum):
+    """Why an object is not committed (PS3.3 §C.14.1.1)."""
+
+    NONE = 0
+    PROCESSING_FAILURE = 0x0110
+    NO_SUCH_INSTANCE = 0x0112
+    CLASS_INSTANCE_CONFLICT = 0x0119
+
+
+def look_at(index: Index, files: FileStore, reference: Reference) -> FailureReason:
+    """Why an object cannot be committed, or `NONE`. Blocking: its file is read to the end."""
+    uid = reference.sop_instance_uid
+    row = index.read_now(lambda connection: connection.execute(_OBJECT, (uid,)).fetchone())
+    if row is None:
+        return FailureReason.NO_SUCH_INSTANCE
+    sop_class, study, series, file_bytes, digest = row
+    if sop_class != reference.sop_class_uid:
+        return FailureReason.CLASS_INSTANCE_CONFLICT
+    told = (reference.study_instance_uid, reference.series_instance_uid)
+    if told not in ((None, None), (study, series)):
+        return FailureReason.NO_SUCH_INSTANCE
+    try:
+        is_whole = file_state(files.path(study, uid)) == (file_bytes, digest)
+    except OSError:
+        is_whole = False
+    if not is_whole:
+        log.error("commitment_of_damaged_object", sop_instance_uid=uid)
+        return FailureReason.PROCESSING_FAILURE
+    return FailureReason.NONE

@@ -1,0 +1,84 @@
+"""The Storage Commitment Service over HTTP (PS3.18 ch. 13)."""
+
+import sqlite3
+from collections.abc import Awaitable, Callable
+from functools import wraps
+
+import structlog
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from pacs.archive import commitment_datasets
+from pacs.archive.commitment import Commitments, TransactionTaken
+from pacs.archive.commitment_store import Commitment
+from pacs.archive.http import ROOT, dicom_json, require_json
+from pacs.archive.ups_bodies import read_dataset
+from pacs.archive.ups_parameters import checked_uid
+from pacs.errors import BadAttribute
+
+log = structlog.get_logger(__name__)
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+_WAIT_SECONDS = 2.0
+_RETRY_SECONDS = 5
+
+
+def routes(commitments: Commitments) -> list[BaseRoute]:
+    """The service's resource, under the DICOMweb root."""
+    service = _Service(commitments)
+    path = f"{ROOT}/commitment-requests/{{uid}}"
+    table = {"POST": service.ask, "GET": service.check, "OPTIONS": service.options}
+    return [Route(path, _refusing(handler), methods=[method]) for method, handler in table.items()]
+
+
+def _refusing(handler: Handler) -> Handler:
+    """Turns what a transaction raises into its status code."""
+
+    @wraps(handler)
+    async def answer(request: Request) -> Response:
+        try:
+            return await handler(request)
+        except BadAttribute as error:
+            raise HTTPException(400, str(error)) from error
+        except TransactionTaken as error:
+            raise HTTPException(409, str(error)) from error
+        except (OSError, sqlite3.Error) as error:
+            log.error("commitments_failed", reason=type(error).__name__)
+            return PlainTextResponse("the archive cannot vouch for anything now", 503)
+
+    return answer
+
+
+class _Service:
+    """One handler for each transaction."""
+
+    def __init__(self, commitments: Commitments) -> None:
+        self._commitments = commitments
+
+    async def ask(self, request: Request) -> Response:
+        """§13.4. The result where it is known soon; else 202, and who asked comes back for it."""
+        require_json(request)
+        uid = checked_uid(request.path_params["uid"])
+        references = commitment_datasets.references(await read_dataset(request))
+        await self._commitments.ask(uid, references)
+        return _answer(await self._commitments.seen(uid, _WAIT_SECONDS))
+
+    async def check(self, request: Request) -> Response:
+        """§13.5. Requests that came over DIMSE are known as well."""
+        require_json(request)
+        return _answer(await self._commitments.find(checked_uid(request.path_params["uid"])))
+
+    async def options(self, _: Request) -> Response:
+        """What the resource can do (RFC 9110 §9.3.7)."""
+        return Response(status_code=204, headers={"allow": "GET, HEAD, OPTIONS, POST"})
+
+
+def _answer(commitment: Commitment | None) -> Response:
+    if commitment is None:
+        raise HTTPException(404, "there is no such request")
+    if commitment.reasons is None:
+        return Response(status_code=202, headers={"retry-after": str(_RETRY_SECONDS)})
+    return dicom_json(commitment_datasets.result(commitment))
