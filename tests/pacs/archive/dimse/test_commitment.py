@@ -1,15 +1,11 @@
 import asyncio
-import queue
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydicom.dataset import Dataset
-from pynetdicom import AE, evt
-from pynetdicom.events import Event
 from pynetdicom.sop_class import StorageCommitmentPushModel as PUSH  # type: ignore[attr-defined]
 from pynetdicom.sop_class import StorageCommitmentPushModelInstance as WELL_KNOWN
 
@@ -24,52 +20,13 @@ from pacs.archive.filing import Filing
 from pacs.archive.incoming import Incoming
 from pacs.archive.index import Index
 from pacs.peers import Peer, Peers
+from tests.pacs.archive.dimse.modality import Modality
 from tests.pacs.archive.dimse.peer import associated, dataset, listening
 from tests.pacs.archive.samples import instance
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
 HERE = {"ReferencedSOPClassUID": CT, "ReferencedSOPInstanceUID": "1.2.3.1.1.1"}
 GONE = {"ReferencedSOPClassUID": CT, "ReferencedSOPInstanceUID": "1.2.3.1.1.2"}
-
-
-@dataclass(frozen=True)
-class Report:
-    """What a modality is told."""
-
-    event_type: int
-    information: Dataset
-    caller: str
-
-
-@dataclass
-class Modality:
-    """Listens for reports; `statuses` are its answers, the last one for good."""
-
-    statuses: list[int] = field(default_factory=lambda: [0x0000])
-    reports: "queue.Queue[Report]" = field(default_factory=queue.Queue)
-    port: int = 0
-
-    @contextmanager
-    def listening(self) -> Iterator[None]:
-        entity = AE("SCANNER")
-        entity.add_supported_context(PUSH, scu_role=False, scp_role=True)
-        server = entity.start_server(
-            ("127.0.0.1", self.port), block=False, evt_handlers=[(evt.EVT_N_EVENT_REPORT, self._heard)]
-        )
-        assert server is not None
-        self.port = server.server_address[1]
-        try:
-            yield
-        finally:
-            server.shutdown()
-
-    def _heard(self, event: Event) -> tuple[int, None]:
-        caller = str(event.assoc.requestor.ae_title)
-        self.reports.put(Report(event.event_type or 0, event.event_information, caller))
-        return (self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]), None
-
-    async def next(self) -> Report:
-        return await asyncio.to_thread(self.reports.get, timeout=5)
 
 
 @dataclass

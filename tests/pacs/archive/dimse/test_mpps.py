@@ -22,7 +22,7 @@ from pacs.archive.performed_steps import PerformedSteps
 from pacs.archive.ups_events import EventType
 from pacs.archive.worklist import GLOBAL, Worklist
 from pacs.workitem import WorkitemState
-from pacs.workitem_mwl import short_id
+from tests.pacs.archive.dimse.modality import ended, started
 from tests.pacs.archive.dimse.peer import associated, dataset, find, listening
 from tests.pacs.archive.ups_server import ups
 from tests.pacs.workitem_examples import STUDY
@@ -60,53 +60,6 @@ class Scanner:
 
     async def state(self, uid: str = WORKITEM) -> str | None:
         return (await self.workitem(uid)).text("ProcedureStepState")
-
-
-def started(**changes: Any) -> dict[str, Any]:
-    """What a modality says when it begins; None leaves an attribute out."""
-    values: dict[str, Any] = {
-        "ScheduledStepAttributesSequence": [
-            {
-                "StudyInstanceUID": STUDY,
-                "AccessionNumber": "",
-                "ScheduledProcedureStepID": short_id(STUDY),
-                "RequestedProcedureID": "",
-            }
-        ],
-        "PatientName": "MARIO^ROSSI",
-        "PatientID": "SDJ38WMD1MS01",
-        "PerformedProcedureStepID": "PPS1",
-        "PerformedStationAETitle": "NGV",
-        "PerformedStationName": "CT EAST",
-        "PerformedProcedureStepStartDate": "20260131",
-        "PerformedProcedureStepStartTime": "101500",
-        "PerformedProcedureStepStatus": "IN PROGRESS",
-        "PerformedProcedureStepEndDate": "",
-        "PerformedProcedureStepEndTime": "",
-        "Modality": "CT",
-        "PerformedSeriesSequence": [],
-    } | changes
-    return {keyword: value for keyword, value in values.items() if value is not None}
-
-
-def ended(status: str = "COMPLETED", **changes: Any) -> dict[str, Any]:
-    """What it says at the end."""
-    values: dict[str, Any] = {
-        "PerformedProcedureStepStatus": status,
-        "PerformedProcedureStepEndDate": "20260131",
-        "PerformedProcedureStepEndTime": "1030",
-        "PerformedSeriesSequence": [
-            {
-                "SeriesInstanceUID": "1.2.3.1",
-                "ProtocolName": "HEAD",
-                "RetrieveAETitle": "DICOMGRAPH",
-                "ReferencedImageSequence": [
-                    {"ReferencedSOPClassUID": "1.2.840.10008.5.1.4.1.1.2", "ReferencedSOPInstanceUID": "1.2.3.1.1"}
-                ],
-            }
-        ],
-    } | changes
-    return {keyword: value for keyword, value in values.items() if value is not None}
 
 
 @pytest.fixture
