@@ -134,11 +134,8 @@ async def test_findscu_of_pynetdicom_lists_an_order(site: Site, api: Api, tmp_pa
 
 async def test_orthanc_finds_the_worklist(site: Site, api: Api) -> None:
     workitem = await order(api, patientName="Rossi^María")
-    query = {
-        "PatientID": workitem["patientID"],
-        "PatientName": "",
-        "ScheduledProcedureStepSequence": [{"Modality": "CT"}],
-    }
+    step = {"Modality": "CT"}
+    query = {"PatientID": workitem["patientID"], "PatientName": "", "ScheduledProcedureStepSequence": [step]}
 
     answer = await api.http.post(f"{site.orthanc.root}/modalities/graph/find-worklist", json={"Query": query})
 
