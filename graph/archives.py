@@ -37,7 +37,7 @@ async def open_worklist_of(settings: Settings, stack: AsyncExitStack) -> Worklis
         return web
 
     if settings.worklist_url is not None:
-        return open_worklist(client(_worklist_address(settings, settings.worklist_url)), settings.worklist_dialect)
+        return open_worklist(client(worklist_address(settings, settings.worklist_url)), settings.worklist_dialect)
     embedded = open_worklist(client(_embedded(settings)), "embedded")
     if settings.pacs_url is None:
         return embedded
@@ -94,7 +94,8 @@ def _address(settings: Settings, url: str, credentials: _Credentials) -> PacsAdd
     )
 
 
-def _worklist_address(settings: Settings, url: str) -> PacsAddress:
+def worklist_address(settings: Settings, url: str) -> PacsAddress:
+    """The worklist's server at WORKLIST_URL."""
     own = _Credentials(settings.worklist_username, settings.worklist_password, settings.worklist_token)
     return replace(_address(settings, url, _credentials_at(url, own, settings)), decodes_queries=True)
 

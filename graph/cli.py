@@ -1,4 +1,4 @@
-"""The command line: `dicom-graph serve | archive | upload | schema`.
+"""The command line: `dicom-graph serve | archive | upload | doctor | schema`.
 
 Each command imports what it needs when it runs, so that none waits for what another needs.
 """
@@ -139,6 +139,26 @@ def upload(
 
 
 @app.command()
+def doctor(
+    store: Annotated[
+        bool, typer.Option("--store", help="Also store one tiny object in the PACS, which stays.")
+    ] = False,
+    post: Annotated[bool, typer.Option("--post", help="Also post to the callback: nothing, which it refuses.")] = False,
+) -> None:
+    """Probes what the settings name: PACS, worklist, callback, store. Says what it found and what to set."""
+    from graph import logs
+    from graph.doctor.run import Options, examine
+    from graph.settings import SettingsError, load
+
+    logs.configure("error")
+    try:
+        is_well = examine(load(), Options(store=store, post=post), typer.echo)
+    except SettingsError as error:
+        _fail(error, code=1)
+    raise typer.Exit(0 if is_well else 1)
+
+
+@app.command()
 def schema(
     check: Annotated[bool, typer.Option(help="Only say whether the file is current.")] = False,
     path: Annotated[Path, typer.Option(help="The file.")] = Path("schema.graphql"),
@@ -158,10 +178,10 @@ def schema_text() -> str:
     return f"# Printed from the code by `make schema`; do not edit.\n\n{contract_schema().as_str()}\n"
 
 
-def _fail(reason: object) -> NoReturn:
+def _fail(reason: object, code: int = 2) -> NoReturn:
     for line in str(reason).splitlines():
         typer.echo(f"dicom-graph: {line}", err=True)
-    raise typer.Exit(2)
+    raise typer.Exit(code)
 
 
 def main() -> None:
