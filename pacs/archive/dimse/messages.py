@@ -82,6 +82,8 @@ class Messages(DIMSEServiceProvider):
             discard(message)
 
     def _receive(self, context_id: int, fragment: bytes) -> None:
+        if context_id not in self.assoc._accepted_cx:
+            raise ValueError("a message in a context that was not accepted")
         self._check_size(context_id, fragment)
         single = P_DATA()
         single.presentation_data_value_list.append((context_id, fragment))

@@ -47,19 +47,19 @@ class Network:
 @asynccontextmanager
 async def on_network(data_dir: Path, peers: Sequence[Peer] = (), **options: Any) -> AsyncIterator[Network]:
     """An archive that listens on both networks, and leaves no thread and no file behind."""
-    port = free_port()
+    before, port = dimse_threads(), free_port()
     dimse = DimseOptions(port=port, peers=Peers(peers), **{**QUICK, **options})
     async with running(ArchiveOptions(data_dir=data_dir, dimse=dimse)) as web:
         network = Network(web, port, data_dir)
         yield network
-        await soon(lambda: not dimse_threads() - {"dimse-listener"})
+        await soon(lambda: len(dimse_threads()) == len(before) + 1)  # the listener's
         assert network.leftovers == []
-    assert dimse_threads() == set()
+    assert dimse_threads() == before
 
 
-def dimse_threads() -> set[str]:
+def dimse_threads() -> list[str]:
     """The threads of the archive's side of the DICOM network."""
-    return {thread.name for thread in threading.enumerate() if thread.name.startswith("dimse-")}
+    return sorted(thread.name for thread in threading.enumerate() if thread.name.startswith("dimse-"))
 
 
 async def soon(holds: Callable[[], bool], seconds: float = 5.0) -> None:
@@ -86,11 +86,14 @@ def associated(
     roles: list[Any] = [build_role(abstract, scp_role=True) for abstract in contexts] if receives else []
     handlers: Any = [(evt.EVT_C_STORE, receives)] if receives else []
     association = entity.associate("127.0.0.1", port, ext_neg=roles, evt_handlers=handlers)
+    connection = association.dul.socket and association.dul.socket.socket
     try:
         yield association
     finally:
         if association.is_established:
             association.release()
+        if connection is not None:
+            connection.close()  # pynetdicom leaves one open that the other side has closed
 
 
 def send(port: int, *files: bytes, title: str = "TESTER") -> list[Dataset]:

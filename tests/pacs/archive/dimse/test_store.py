@@ -17,7 +17,10 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
     MRImageStorage,
 )
-from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
+from pynetdicom.sop_class import (  # type: ignore[attr-defined]
+    StudyRootQueryRetrieveInformationModelGet,
+    Verification,
+)
 
 from pacs.archive.incoming import Incoming
 from pacs.file_meta import read_meta
@@ -211,13 +214,22 @@ def pdata(context: int, control: int, data: bytes) -> bytes:
 
 def store_command(context: int) -> bytes:
     """A C-STORE-RQ that promises a dataset, in one P-DATA-TF PDU."""
-    elements = [
-        (0x0002, CTImageStorage.encode() + b"\0" * (len(CTImageStorage) % 2)),
-        (0x0100, struct.pack("<H", 1)),
-        (0x0110, struct.pack("<H", 1)),
-        (0x0700, struct.pack("<H", 0)),
-        (0x0800, struct.pack("<H", 1)),
-        (0x1000, b"1.2.3.4\0"),
-    ]
-    body = b"".join(struct.pack("<HHL", 0, tag, len(value)) + value for tag, value in elements)
+    return _command(context, CTImageStorage, 0x0001, {0x1000: b"1.2.3.4\0"})
+
+
+def get_command(context: int) -> bytes:
+    """A C-GET-RQ in the same way."""
+    return _command(context, StudyRootQueryRetrieveInformationModelGet, 0x0010, {})
+
+
+def _command(context: int, sop_class: str, field: int, more: dict[int, bytes]) -> bytes:
+    elements = {
+        0x0002: sop_class.encode() + b"\0" * (len(sop_class) % 2),
+        0x0100: struct.pack("<H", field),
+        0x0110: struct.pack("<H", 1),
+        0x0700: struct.pack("<H", 0),
+        0x0800: struct.pack("<H", 1),
+        **more,
+    }
+    body = b"".join(struct.pack("<HHL", 0, tag, len(value)) + value for tag, value in elements.items())
     return pdata(context, 3, struct.pack("<HHLL", 0, 0, 4, len(body)) + body)
