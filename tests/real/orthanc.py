@@ -113,6 +113,8 @@ class Orthanc:
         deadline = time.monotonic() + _START_SECONDS
         with httpx.Client(verify=anyone, timeout=2, auth=auth) as client:
             while time.monotonic() < deadline:
+                assert self.process is not None
+                assert self.process.poll() is None, (self.folder / "orthanc.log").read_text()[-2000:]
                 with suppress(httpx.HTTPError):
                     if client.get(f"{self.root}/system").status_code == 200:
                         return
