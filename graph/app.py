@@ -49,7 +49,7 @@ def create_app(settings: Settings) -> Starlette:
                 "/new-exam-callback",
                 callback.new_exam_callback,
                 methods=["POST"],
-                middleware=guarded(ANNOUNCE_EXAM, by=callback.PACS, rates=_callback_rates),
+                middleware=guarded(ANNOUNCE_EXAM, rates=_callback_rates),
             ),
             *(
                 Route(

@@ -7,7 +7,7 @@ from starlette.middleware import Middleware
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from graph.access import Identity, Role
+from graph.access import LOCAL, Identity, Role
 from graph.access_records.actions import SIGN_IN, Action
 from graph.access_records.log import AccessLog
 from graph.access_records.trail import AccessOutcome, Trail, address_of, note_refusal, refuse_unrecorded
@@ -46,17 +46,16 @@ def tell(connection: HTTPConnection, access: Access) -> None:
     connection.state.accessed = [*getattr(connection.state, "accessed", []), access]
 
 
-def recorded(action: Action | Callable[[HTTPConnection], Action], by: Identity = ANONYMOUS) -> Middleware:
-    """For `Route(middleware=…)`: records the route's accesses, those of strangers as made `by`."""
+def recorded(action: Action | Callable[[HTTPConnection], Action]) -> Middleware:
+    """For `Route(middleware=…)`: records the accesses of `state.principal`; without authentication, of everybody."""
     choose = action if callable(action) else lambda _: action
-    return Middleware(_Recorded, choose=choose, by=by)
+    return Middleware(_Recorded, choose=choose)
 
 
 class _Recorded:
-    def __init__(self, app: ASGIApp, choose: Callable[[HTTPConnection], Action], by: Identity) -> None:
+    def __init__(self, app: ASGIApp, choose: Callable[[HTTPConnection], Action]) -> None:
         self._app = app
         self._choose = choose
-        self._by = by
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         connection = HTTPConnection(scope)
@@ -78,8 +77,9 @@ class _Recorded:
         told: list[Access] = getattr(connection.state, "accessed", [])
         study = connection.path_params.get("study")
         known = study if isinstance(study, str) and is_uid(study, lenient=True) else None
-        who: Identity | None = getattr(connection.state, "principal", None)
-        for access in told or [Access(who or self._by, None, known)]:
+        stranger = ANONYMOUS if outcome is AccessOutcome.DENIED else LOCAL
+        who: Identity = getattr(connection.state, "principal", None) or stranger
+        for access in told or [Access(who, None, known)]:
             if access.who is ANONYMOUS and outcome is AccessOutcome.DENIED:
                 note_refusal(log, action, access.who.subject, access.who.role.value, address)
             else:

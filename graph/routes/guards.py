@@ -5,17 +5,15 @@ from collections.abc import Callable
 from starlette.middleware import Middleware
 from starlette.requests import HTTPConnection
 
-from graph.access import Identity
 from graph.access_records.actions import Action
-from graph.access_records.routes import ANONYMOUS, recorded
+from graph.access_records.routes import recorded
 from graph.rates import Limited, Rates
 
 
 def guarded(
     action: Action | Callable[[HTTPConnection], Action],
     *,
-    by: Identity = ANONYMOUS,
     rates: Callable[[HTTPConnection], Rates] = lambda connection: connection.app.state.services.rates,
 ) -> list[Middleware]:
-    """For `Route(middleware=…)`: holds clients to their rate, and records what they do; strangers' doings as `by`'s."""
-    return [Middleware(Limited, rates=rates), recorded(action, by)]
+    """For `Route(middleware=…)`: holds clients to their rate, and records what they do."""
+    return [Middleware(Limited, rates=rates), recorded(action)]
