@@ -54,9 +54,11 @@ class Scanner:
 
     async def begins(self, uid: str, **attributes: Any) -> int:
         """The status of an N-CREATE."""
-        return await asyncio.to_thread(
-            self._send, MPPS, lambda one: one.send_n_create(dataset(**attributes), MPPS, uid)
-        )
+        return await asyncio.to_thread(self.begins_now, uid, **attributes)
+
+    def begins_now(self, uid: str, **attributes: Any) -> int:
+        """`begins`, for threads. `ConnectionError` when there is no answer."""
+        return self._send(MPPS, lambda one: one.send_n_create(dataset(**attributes), MPPS, uid))
 
     async def ends(self, uid: str, **attributes: Any) -> int:
         """The status of an N-SET."""
@@ -85,9 +87,17 @@ class Scanner:
         entity.add_requested_context(abstract_syntax)
         entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = 10
         association = entity.associate("127.0.0.1", self.port)
-        if not association.is_established:
-            raise ConnectionError("no association")
         try:
+            if not association.is_established:
+                raise ConnectionError("no association")
             yield association
         finally:
             association.release()
+            _close(association)
+
+
+def _close(association: Association) -> None:
+    """Closes the socket, which pynetdicom leaves open when the server dies."""
+    transport = association.dul.socket
+    if transport is not None and transport.socket is not None:
+        transport.socket.close()
