@@ -1,4 +1,4 @@
-"""A relay in front of a server, which counts and keeps what clients send through it, and can cut them off."""
+"""A relay in front of a server, which counts and keeps what clients send through it, and can stop midway."""
 
 import asyncio
 import contextlib
@@ -21,6 +21,10 @@ class Relay:
     """The first of them."""
     open: int = 0
     """Connections of clients."""
+    stop_after: int | None = None
+    """Nothing more goes through once one direction of a connection has had so many bytes from now on."""
+    stopped: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when it has come to that."""
 
     @property
     def http_url(self) -> str:
@@ -33,30 +37,47 @@ class Relay:
         return f"https://127.0.0.1:{self.port}/dicom-web"
 
 
+async def _until_closed(reader: asyncio.StreamReader) -> None:
+    """Reads on, so that the end is seen, and forgets it."""
+    while await reader.read(_BLOCK):
+        pass
+
+
 @asynccontextmanager
 async def relay(to_port: int) -> AsyncIterator[Relay]:
     """A relay to a port of this machine."""
     tasks: set[asyncio.Task[None]] = set()
 
     async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, is_request: bool) -> None:
+        passed = 0
         with contextlib.suppress(OSError):
             while block := await reader.read(_BLOCK):
+                passed = 0 if between.stop_after is None else passed + len(block)
+                if between.stop_after is not None and passed > between.stop_after:
+                    between.stopped.set()
+                    await _until_closed(reader)
+                    return
                 if is_request:
                     between.count += len(block)
                     between.sent += block[: _KEPT - len(between.sent)]
                 writer.write(block)
                 await writer.drain()
-        with contextlib.suppress(OSError):
-            writer.write_eof()
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         between.open += 1
         try:
             far_reader, far_writer = await asyncio.open_connection("127.0.0.1", to_port)
+            ways: list[asyncio.Task[None]] = []
             try:
-                there = forward(reader, far_writer, is_request=True)
-                await asyncio.gather(there, forward(far_reader, writer, is_request=False))
+                ways += [
+                    asyncio.create_task(forward(reader, far_writer, is_request=True)),
+                    asyncio.create_task(forward(far_reader, writer, is_request=False)),
+                ]
+                await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
             finally:
+                for way in ways:
+                    way.cancel()
+                await asyncio.gather(*ways, return_exceptions=True)
                 far_writer.close()
         except OSError:
             pass

@@ -1,0 +1,207 @@
+"""Every fault of a PACS is the contract's error, within the configured time, and leaves nothing behind."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import orjson
+import pytest
+
+from graph.settings import Settings
+from pacs import multipart
+from pacs.attributes import JSONDataset, tag
+from tests.fault_table import FaultTable
+from tests.graph.api import UPLOAD, Api
+from tests.graph.conftest import serving
+from tests.leftovers import leftovers
+from tests.pacs.scripted import Exchange, Script, ScriptedPacs, scripted_pacs
+from tests.real.server import free_port
+from tests.samples import Exam
+
+TIMEOUT_SECONDS = 0.3
+WITHIN_SECONDS = 3.0  # a search and then an upload, each with its time, on a busy machine
+IMAGE = Exam().image(Rows=1000, Columns=1500, PixelData=bytes(3_000_000))
+OTHER = Exam().image()
+FILE = f"/exams/studies/{IMAGE.study}/series/{IMAGE.series}/instance/{IMAGE.instance}"
+STUDIES = "query ($p: String!) { studies(patientID: $p) { nodes { studyInstanceUID } } }"
+RELATED = 'multipart/related; type="application/dicom"; boundary=b'
+OPEN, CLOSE = multipart.opening("b", "application/dicom"), multipart.closing("b")
+
+
+@pytest.fixture(scope="module")
+def table() -> Iterator[FaultTable]:
+    table = FaultTable()
+    yield table
+    print(table)
+
+
+@asynccontextmanager
+async def served(tmp_path: Path, script: Script | None) -> AsyncIterator[tuple[Api, ScriptedPacs | None]]:
+    """The API before a PACS that does as the script says; without one nobody listens there."""
+    if script is None:
+        async with _api(tmp_path, f"http://127.0.0.1:{free_port()}/dicom-web") as api:
+            yield api, None
+        return
+    async with scripted_pacs(script) as pacs:
+        async with _api(tmp_path, pacs.url) as api:
+            yield api, pacs
+        await pacs.until_closed()
+
+
+@asynccontextmanager
+async def _api(tmp_path: Path, pacs_url: str) -> AsyncIterator[Api]:
+    settings = Settings(
+        _env_file=None,
+        data_dir=tmp_path,
+        pacs_url=pacs_url,
+        pacs_timeout_seconds=TIMEOUT_SECONDS,
+        pacs_connect_timeout_seconds=TIMEOUT_SECONDS,
+    )
+    async with serving(settings) as url, httpx.AsyncClient(base_url=url, timeout=30) as client:
+        yield Api(client)
+
+
+async def query(api: Api) -> str:
+    """What is told of a search: a code, or how many studies."""
+    answer = await api.answer(STUDIES, p=IMAGE.patient_id)
+    if errors := answer.get("errors"):
+        return str(errors[0]["extensions"]["code"])
+    return f"{len(answer['data']['studies']['nodes'])} studies"
+
+
+async def upload(api: Api) -> str:
+    """What is told of a file: the request's code, or the file's own."""
+    operations = orjson.dumps({"query": UPLOAD, "variables": {"files": [None]}})
+    files: dict[str, Any] = {
+        "operations": (None, operations),
+        "map": (None, b'{"0": ["variables.files.0"]}'),
+        "0": ("a.dcm", IMAGE.content),
+    }
+    answer = (await api.http.post("/graphql", files=files, headers={"GraphQL-Require-Preflight": "1"})).json()
+    if errors := answer.get("errors"):
+        return str(errors[0]["extensions"]["code"])
+    (result,) = answer["data"]["uploadExams"]["results"]
+    return f"file: {result['error']['code']}" if result["error"] else "stored"
+
+
+async def retrieve(api: Api) -> str:
+    """What is told of a retrieve: a code; `broken off` when the transfer had begun and was not finished."""
+    try:
+        answer = await api.http.get(FILE, params={"fileType": "application/dicom"})
+    except httpx.RemoteProtocolError:
+        return "broken off"
+    return "whole" if answer.status_code == 200 else str(answer.json()["code"])
+
+
+async def thumbnail(api: Api) -> str:
+    """What is told of a picture."""
+    answer = await api.http.get(FILE, params={"fileType": "image/jpeg"})
+    return "picture" if answer.status_code == 200 else str(answer.json()["code"])
+
+
+Operation = Callable[[Api], Awaitable[str]]
+ALL: tuple[Operation, ...] = (query, upload, retrieve, thumbnail)
+
+
+def answers(status: int, body: bytes = b"", content_type: str = "application/dicom+json") -> Script:
+    return lambda exchange: exchange.answer(status, body, content_type)
+
+
+async def never(exchange: Exchange) -> None:
+    await asyncio.sleep(TIMEOUT_SECONDS * 2)
+    raise ConnectionError
+
+
+async def hangs_up(exchange: Exchange) -> None:
+    raise ConnectionError
+
+
+def on_post(answer: Script) -> Script:
+    """Has nothing, and does something else when it is to store."""
+
+    async def script(exchange: Exchange) -> None:
+        await (answer(exchange) if exchange.line.startswith("POST") else exchange.json([]))
+
+    return script
+
+
+def having_read(answer: Script) -> Script:
+    async def script(exchange: Exchange) -> None:
+        await exchange.body()
+        await answer(exchange)
+
+    return script
+
+
+async def dies_halfway(exchange: Exchange) -> None:
+    await exchange.reader.readexactly(1_000_000)
+    raise ConnectionError
+
+
+def sends(*pieces: bytes, content_type: str = RELATED, dies: bool = True) -> Script:
+    async def script(exchange: Exchange) -> None:
+        await exchange.endless(content_type)
+        await exchange.raw(*pieces)
+        if not dies:
+            await never(exchange)
+        raise ConnectionError
+
+    return script
+
+
+def study(patient: str) -> JSONDataset:
+    values = {"StudyInstanceUID": "1.2.3", "PatientID": patient}
+    return {tag(keyword): {"vr": "UN", "Value": [value]} for keyword, value in values.items()}
+
+
+STORED_NOTHING = b'{"00081199": {"vr": "SQ"}}'
+HALF = IMAGE.content[:1_500_000]
+FAULTS: list[tuple[str, Operation, Script | None, str]] = [
+    *(("refuses connections", operation, None, "PACS_UNAVAILABLE") for operation in ALL),
+    *(("never answers", operation, never, "PACS_TIMEOUT") for operation in ALL),
+    *(("hangs up", operation, hangs_up, "PACS_UNAVAILABLE") for operation in ALL),
+    *(("401", operation, answers(401), "PACS_UNAUTHORIZED") for operation in ALL),
+    *(("503", operation, answers(503), "PACS_UNAVAILABLE") for operation in ALL),
+    ("500", query, answers(500, b"boom"), "PACS_ERROR"),
+    ("500", upload, on_post(having_read(answers(500))), "file: REFUSED_BY_PACS"),
+    ("500", retrieve, answers(500), "PACS_ERROR"),
+    ("500", thumbnail, answers(500), "PACS_ERROR"),
+    ("HTML", query, answers(200, b"<html>", "text/html"), "PACS_ERROR"),
+    ("HTML", upload, on_post(having_read(answers(200, b"<html>", "text/html"))), "file: REFUSED_BY_PACS"),
+    ("HTML", retrieve, answers(200, b"<html>", "text/html"), "PACS_ERROR"),
+    ("HTML that says it is DICOM", retrieve, answers(200, b"<html>", "application/dicom"), "PACS_ERROR"),
+    ("HTML", thumbnail, answers(200, b"<html>", "text/html"), "PACS_ERROR"),
+    ("truncated JSON", query, answers(200, b'[{"0020000D": {"vr"'), "PACS_ERROR"),
+    ("truncated JSON", upload, on_post(having_read(answers(200, b'{"00081199": {"vr'))), "file: REFUSED_BY_PACS"),
+    ("200 that stored nothing", upload, on_post(having_read(answers(200, STORED_NOTHING))), "file: REFUSED_BY_PACS"),
+    ("does not read the upload", upload, on_post(never), "PACS_TIMEOUT"),
+    ("reads it and is silent", upload, on_post(having_read(never)), "PACS_TIMEOUT"),
+    ("dies halfway", upload, on_post(dies_halfway), "PACS_UNAVAILABLE"),
+    ("dies halfway", retrieve, sends(OPEN, HALF), "broken off"),
+    ("is silent halfway", retrieve, sends(OPEN, HALF, dies=False), "broken off"),
+    ("dies halfway", thumbnail, sends(OPEN, HALF), "PACS_ERROR"),
+    ("wrong boundary", retrieve, sends(OPEN.replace(b"--b", b"--c"), HALF), "PACS_ERROR"),
+    ("no closing boundary", retrieve, sends(OPEN, IMAGE.content), "broken off"),
+    ("another object", retrieve, sends(OPEN, OTHER.content, CLOSE), "PACS_ERROR"),
+    ("another patient's study", query, answers(200, orjson.dumps([study("OTHER")])), "0 studies"),
+]
+
+
+@pytest.mark.parametrize(
+    ("fault", "operation", "script", "told"),
+    [pytest.param(*row, id=f"{row[0]}, {row[1].__name__}") for row in FAULTS],
+)
+async def test_a_fault_is_told_in_time_and_leaves_nothing(
+    tmp_path: Path, table: FaultTable, fault: str, operation: Operation, script: Script | None, told: str
+) -> None:
+    async with served(tmp_path, script) as (api, _):
+        with table.measured(fault, operation.__name__) as row:
+            row.outcome = await operation(api)
+        left = leftovers(tmp_path)
+
+    assert row.outcome == told
+    assert row.seconds < WITHIN_SECONDS
+    assert left == []
