@@ -38,6 +38,10 @@ _POLL_SECONDS = (0.1, 1.0)
 """How often the log is looked at for events of other replicas: while somebody listens, and while nobody does."""
 
 
+_MESSAGES_AN_OPERATION = 4
+"""Of a socket's client: it subscribes, completes, pings and pongs."""
+
+
 def create_app(settings: Settings) -> Starlette:
     """The application: GraphQL at /graphql, the REST routes, and behind them the PACS and the store."""
     view = _graphql_view(settings)
@@ -130,6 +134,8 @@ def _graphql_view(settings: Settings) -> GraphQLView:
         spool_dir=settings.data_dir,
         max_message_bytes=settings.max_query_bytes,
         max_sockets_per_client=settings.max_sockets,
+        messages_per_second=_MESSAGES_AN_OPERATION * settings.rate_per_second,
+        message_burst=_MESSAGES_AN_OPERATION * settings.rate_burst,
         operation_timeout_seconds=settings.operation_timeout_seconds,
         allowed_origins=settings.allowed_origins,
     )

@@ -23,6 +23,7 @@ from graph.engine.operation import Operation, current_operation
 from graph.engine.requests import GraphQLRequest, decode, parameters
 from graph.engine.schema import ContractSchema
 from graph.errors import ContractError, ErrorCode
+from graph.rates import Rates
 from graph.socket_counts import SocketCounts
 
 log = structlog.get_logger(__name__)
@@ -44,6 +45,8 @@ class SocketOptions:
 
     max_message_bytes: int
     max_operations: int
+    messages_per_second: float
+    message_burst: int
     connection_init_timeout_seconds: float
     operation_timeout_seconds: float | None
     counts: SocketCounts
@@ -76,6 +79,7 @@ class Socket:
         self._context = context
         self._options = options
         self._lifetime_seconds = lifetime_seconds
+        self._messages = Rates(options.messages_per_second, options.message_burst)
         self._initialised = False
         self._acknowledged = False
         self._closed = False
@@ -113,7 +117,9 @@ class Socket:
             try:
                 self._count(None)
                 while True:
-                    await self._handle(await self._receive())
+                    message = await self._receive()
+                    self._admit_message()
+                    await self._handle(message)
                     if self._initialised:
                         init_timer.cancel()
             except _Closed as closed:
@@ -138,6 +144,13 @@ class Socket:
             return decode(data)
         except ContractError:
             raise _Closed(4400, "Messages are JSON") from None
+
+    def _admit_message(self) -> None:
+        """Operations count as their client's requests also; pings and whatever else, here alone."""
+        try:
+            self._messages.admit("")
+        except ContractError as error:
+            raise _closing(error) from None
 
     async def _handle(self, message: Any) -> None:
         kind = message.get("type") if isinstance(message, dict) else None

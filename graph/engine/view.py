@@ -62,6 +62,9 @@ class ViewOptions:
     """One message on a socket."""
     max_operations_per_socket: int = 100
     max_sockets_per_client: int = 50
+    messages_per_second: float = 0
+    """In the long run, of one socket; 0: any number."""
+    message_burst: int = 1000
     connection_init_timeout_seconds: float = 10
     operation_timeout_seconds: float | None = None
     """For queries and mutations without files."""
@@ -99,6 +102,8 @@ class GraphQLView:
         self._sockets = SocketOptions(
             max_message_bytes=options.max_message_bytes,
             max_operations=options.max_operations_per_socket,
+            messages_per_second=options.messages_per_second,
+            message_burst=options.message_burst,
             connection_init_timeout_seconds=options.connection_init_timeout_seconds,
             operation_timeout_seconds=options.operation_timeout_seconds,
             counts=SocketCounts(options.max_sockets_per_client),

@@ -92,6 +92,15 @@ async def test_operations_on_a_socket_count_as_requests(settings: Settings) -> N
     assert message["payload"][0]["extensions"]["code"] == "RATE_LIMITED"
 
 
+@pytest.mark.attack("too many messages on a socket")
+async def test_a_flood_of_pings_closes_the_socket(settings: Settings) -> None:
+    async with serving(settings.model_copy(update=_LIMITED)) as url, initialised(url) as socket:
+        for _ in range(20):
+            await socket.send('{"type":"ping"}')
+        await socket.wait_closed()
+    assert socket.close_code == 1013
+
+
 def test_a_bucket_fills_again_and_zero_means_no_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [100.0]
     monkeypatch.setattr(time, "monotonic", lambda: clock[0])
