@@ -170,6 +170,27 @@ def test_a_socket_counts_for_its_address_until_it_is_known() -> None:
     assert not counts._open
 
 
+@pytest.mark.attack("the PACS kept busy through /health/ready")
+async def test_a_flood_of_health_checks_is_one_request_to_the_pacs_at_a_time(settings: Settings) -> None:
+    at_once = [0, 0]
+
+    async def slowly(exchange: Exchange) -> None:
+        at_once[0] += 1
+        at_once[1] = max(at_once)
+        await asyncio.sleep(0.1)
+        at_once[0] -= 1
+        await exchange.json([])
+
+    async with scripted_pacs(slowly) as pacs:
+        changes = {"archive_socket": None, "pacs_url": pacs.url}
+        async with serving(settings.model_copy(update=changes)) as url, httpx.AsyncClient(base_url=url) as client:
+            before = len(pacs.targets)
+            answers = await asyncio.gather(*(client.get("/health/ready") for _ in range(60)))
+        assert {answer.status_code for answer in answers} == {200}
+        assert at_once[1] == 1
+        assert len(pacs.targets) - before <= 5
+
+
 @pytest.mark.attack("an operation that never ends")
 @pytest.mark.parametrize("over_socket", [False, True])
 async def test_an_operation_has_an_end_and_leaves_nothing_open(settings: Settings, over_socket: bool) -> None:
