@@ -187,8 +187,9 @@ class _Admission(ACSE):
             evt.trigger(association, evt.EVT_REJECTED, {})
             association.kill()
             return
+        received = {str(uid) for uid, role in association.requestor.role_selection.items() if role.scp_role}
         association.acceptor.supported_contexts = association.house.offer.contexts(
-            request.presentation_context_definition_list
+            request.presentation_context_definition_list, received
         )
         super()._negotiate_as_acceptor()
         log.info("dimse_association_begun", caller=association.caller, contexts=len(association.accepted_contexts))

@@ -1,7 +1,7 @@
 """What is agreed when an association begins: who may call, and which contexts are accepted (PS3.8 §7.1, PS3.7 §D.3)."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from functools import cache
 
 from pydicom._uid_dict import UID_dictionary
@@ -25,6 +25,7 @@ _PREFERRED = (
 STORED_SYNTAXES = (*_PREFERRED, *sorted(TRANSFER_SYNTAXES - set(_PREFERRED)))
 """Transfer syntaxes of stored objects. Explicit VR comes first: it is kept without loss by whoever reads it."""
 
+_COMPRESSED = TRANSFER_SYNTAXES - {ExplicitVRLittleEndian, ImplicitVRLittleEndian, ExplicitVRBigEndian}
 _STORAGE = re.compile(r"\bStorage\b", re.ASCII)
 _NOT_OF_PATIENTS = re.compile(
     "Commitment|Directory|Hanging Protocol|Color Palette|Implant|Defined Procedure|Protocol Approval|Inventory"
@@ -49,10 +50,20 @@ class Offer:
             return self._store, stored_context(abstract_syntax)
         return found
 
-    def contexts(self, proposed: Iterable[PresentationContext]) -> list[PresentationContext]:
-        """What is supported of what was proposed."""
-        syntaxes = dict.fromkeys(str(context.abstract_syntax) for context in proposed)
-        return [_context(found[1]) for syntax in syntaxes if (found := self.find(syntax)) is not None]
+    def contexts(
+        self, proposed: Iterable[PresentationContext], received: Container[str] = ()
+    ) -> list[PresentationContext]:
+        """What is supported of what was proposed.
+
+        `received` are the classes that the requestor wants to receive (C-GET). A compressed transfer syntax that it
+        names first for one of them is taken: it asks for objects as they are stored.
+        """
+        wanted: dict[str, list[str]] = {}
+        for context in proposed:
+            syntax = str(context.abstract_syntax)
+            first = str(context.transfer_syntax[0]) if context.transfer_syntax else ""
+            wanted.setdefault(syntax, []).extend([first] if syntax in received and first in _COMPRESSED else [])
+        return [_context(found[1], firsts) for syntax, firsts in wanted.items() if (found := self.find(syntax))]
 
 
 def stored_context(abstract_syntax: str) -> Offered:
@@ -78,8 +89,8 @@ def _registered_storage() -> frozenset[str]:
     return frozenset(told | named)
 
 
-def _context(offered: Offered) -> PresentationContext:
-    context = build_context(offered.abstract_syntax, list(offered.transfer_syntaxes))
+def _context(offered: Offered, firsts: list[str]) -> PresentationContext:
+    context = build_context(offered.abstract_syntax, list(dict.fromkeys([*firsts, *offered.transfer_syntaxes])))
     if offered.either_role:
         context.scu_role = context.scp_role = True
     return context
