@@ -276,3 +276,20 @@ def test_every_action_has_a_name_of_three_parts_and_every_field_a_known_action()
     schema = contract_schema()._schema
     roots = {*schema.query_type.fields, *schema.mutation_type.fields, *schema.subscription_type.fields}  # type: ignore[union-attr]  # the contract has all three
     assert roots - FIELDS.keys() == {"me", "generateUIDs"}, "a new root field: does it read or change patient data?"
+
+
+async def test_records_are_found_by_subject_and_time(api: Api, exam: Exam) -> None:
+    query = """query ($subject: String, $from: DateTime, $to: DateTime) {
+      accessRecords(subject: $subject, from: $from, to: $to) { nodes { occurredAt action } } }"""
+    (stored_at,) = [node["occurredAt"] for node in (await api.ask(query))["accessRecords"]["nodes"]]
+
+    async def found(**filters: str) -> list[str]:
+        return [node["action"] for node in (await api.ask(query, **filters))["accessRecords"]["nodes"]]
+
+    assert await found(**{"to": stored_at}) == []
+    assert (await found(**{"from": stored_at}))[-1] == "graphql:exam:store"
+    assert "graphql:exam:store" in await found(subject="local")
+    assert await found(subject="somebody else") == []
+    assert (await api.error(query, **{"from": "2026-01-02", "to": "2026-01-01"}))["code"] == "BAD_USER_INPUT"
+    assert (await api.error(RECORDS, first=1001))["code"] == "BAD_USER_INPUT"
+    assert (await api.error(RECORDS, after="nonsense"))["code"] == "BAD_USER_INPUT"
