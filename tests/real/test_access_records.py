@@ -1,4 +1,4 @@
-"""Access records of the server as people run it: none is lost by a stop, and `kill -9` costs the last moment at most."""
+"""Access records of the server as people run it: a stop loses none, `kill -9` those of the last moment at most."""
 
 import asyncio
 from pathlib import Path
