@@ -1,4 +1,4 @@
-"""`make bench`: `python -m tests.benchmarks [--json] [server | archive | pictures] …`, all of them by default."""
+"""`make bench`: `python -m tests.benchmarks [--json] [suite] …`, by default all of `SUITES`."""
 
 import asyncio
 import sys
@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from tests.benchmarks import archive, pictures, server
+from tests.benchmarks import archive, orthanc, pictures, server
 from tests.benchmarks.figure import Figure, show
 
 
@@ -27,7 +27,20 @@ def _pictures() -> Iterable[Figure]:
     yield Figure("thumbnails of a CT, two workers", asyncio.run(pictures.thumbnails_per_second()), "/s")
 
 
-SUITES: dict[str, Callable[[], Iterable[Figure]]] = {"server": _server, "archive": _archive, "pictures": _pictures}
+def _orthanc() -> Iterable[Figure]:
+    if not orthanc.is_installed():
+        sys.stderr.write("Orthanc is missing, and left out: apt-get install orthanc orthanc-dicomweb\n")
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        yield from orthanc.rows(Path(folder))
+
+
+SUITES: dict[str, Callable[[], Iterable[Figure]]] = {
+    "server": _server,
+    "archive": _archive,
+    "pictures": _pictures,
+    "orthanc": _orthanc,
+}
 
 
 def main(arguments: list[str]) -> None:

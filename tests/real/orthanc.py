@@ -45,8 +45,7 @@ class Orthanc:
 
     def start(self) -> None:
         """Starts it; returns when it answers."""
-        program = shutil.which("Orthanc") or shutil.which("orthanc")
-        need(program and _PLUGIN.is_file(), "Orthanc is missing: apt-get install orthanc orthanc-dicomweb")
+        need(is_installed(), "Orthanc is missing: apt-get install orthanc orthanc-dicomweb")
         configuration = {
             "Name": "Tests",
             "StorageDirectory": str(self.folder / "orthanc"),
@@ -62,7 +61,7 @@ class Orthanc:
         path = self.folder / "orthanc.json"
         path.write_text(json.dumps(configuration))
         with (self.folder / "orthanc.log").open("ab") as log:
-            self.process = subprocess.Popen([str(program), str(path)], stdout=log, stderr=log)
+            self.process = subprocess.Popen([_program() or "", str(path)], stdout=log, stderr=log)
         self._wait()
 
     def stop(self) -> None:
@@ -120,6 +119,15 @@ class Orthanc:
                         return
                 time.sleep(0.05)
         raise AssertionError("Orthanc did not start")
+
+
+def is_installed() -> bool:
+    """Whether this machine has Orthanc and its DICOMweb plugin."""
+    return _program() is not None and _PLUGIN.is_file()
+
+
+def _program() -> str | None:
+    return shutil.which("Orthanc") or shutil.which("orthanc")
 
 
 @contextmanager
