@@ -48,7 +48,7 @@ def rows(sizes: tuple[int, ...] = SIZES) -> list[Row]:
 def _measure(instances: int) -> Iterator[Row]:
     with tempfile.TemporaryDirectory() as folder, _opened(Path(folder)) as index:
         begun = time.perf_counter()
-        _fill(index, instances)
+        fill(index, instances)
         seconds = time.perf_counter() - begun
         studies = instances // _PER_STUDY
         label = f"at {instances:,} instances"
@@ -89,10 +89,11 @@ def _opened(folder: Path) -> Iterator[Index]:
         index.close()
 
 
-def _fill(index: Index, instances: int) -> None:
+def fill(index: Index, instances: int, per_study: int = _PER_STUDY) -> None:
+    """Enters instances without files, so many in each study."""
     batch: list[Received] = []
     for number in range(instances):
-        batch.append(_instance(number))
+        batch.append(_instance(number, per_study))
         if len(batch) == _BATCH or number == instances - 1:
             index.submit(lambda connection, batch=tuple(batch): _enter(connection, batch)).result()  # type: ignore[misc]
             batch = []
@@ -105,8 +106,8 @@ def _enter(connection: object, batch: tuple[Received, ...]) -> None:
     entries.count()
 
 
-def _instance(number: int) -> Received:
-    study, within = divmod(number, _PER_STUDY)
+def _instance(number: int, per_study: int) -> Received:
+    study, within = divmod(number, per_study)
     series, instance = divmod(within, _INSTANCES)
     uid = f"1.2.{study}.{series + 1}.{instance + 1}"
     header = Part10Header(
