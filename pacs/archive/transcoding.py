@@ -13,7 +13,7 @@ from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pacs import file_meta
 from pacs.archive.metadata import resolve_vr, swapped
 from pacs.archive.streams import CHUNK_BYTES
-from pacs.elements import ITEM, LONG_VRS, Element, walk
+from pacs.elements import ITEM, LONG_VRS, PIXEL_DATA, Element, walk
 from pacs.sources import Source
 
 RECODABLE = frozenset({"1.2.840.10008.1.2", "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99"})
@@ -22,7 +22,10 @@ RECODABLE = frozenset({"1.2.840.10008.1.2", "1.2.840.10008.1.2.2", "1.2.840.1000
 _UNDEFINED = 0xFFFFFFFF
 _ITEM_START = struct.pack("<HHL", 0xFFFE, 0xE000, _UNDEFINED)
 _ENDS = {True: struct.pack("<HHL", 0xFFFE, 0xE0DD, 0), False: struct.pack("<HHL", 0xFFFE, 0xE00D, 0)}
-_PIXEL_REPRESENTATION = 0x00280103
+_BITS_ALLOCATED, _PIXEL_REPRESENTATION = 0x00280100, 0x00280103
+_CELLS = {32: "OL", 64: "OV"}
+"""As what pixel cells wider than the words of OW are swapped."""
+
 _LONGEST_SHORT = 0xFFFF
 
 
@@ -50,6 +53,7 @@ class _Recoder:
         self._header = header
         self._open: list[tuple[bool, int]] = []  # (is it a sequence, depth), outermost first
         self._is_signed = False
+        self._bits_allocated = 0
 
     def recode(self, elements: Iterator[Element]) -> Iterator[bytes]:
         """The elements in little endian."""
@@ -79,6 +83,10 @@ class _Recoder:
         if element.tag == _PIXEL_REPRESENTATION and element.length == 2:
             raw = self._source.read(element.offset, 2)
             self._is_signed = any(raw)
+        if element.tag == _BITS_ALLOCATED and element.length == 2:
+            raw = self._source.read(element.offset, 2)
+            self._bits_allocated = int.from_bytes(raw, "big" if element.big_endian else "little")
+        swapped_as = _CELLS.get(self._bits_allocated, vr) if element.tag == PIXEL_DATA else vr
         if vr not in LONG_VRS and element.length > _LONGEST_SHORT:
             vr = "UN"  # PS3.5 §6.2.2: what does not fit into the short form
         length = element.length + element.length % 2
@@ -87,7 +95,7 @@ class _Recoder:
         while offset < end:
             piece = self._source.read(offset, min(CHUNK_BYTES, end - offset))
             offset += len(piece)
-            yield swapped(piece, vr) if element.big_endian else piece
+            yield swapped(piece, swapped_as) if element.big_endian else piece
         if element.length % 2:
             yield b"\0"
 
