@@ -130,6 +130,7 @@ async def test_missing_credentials_are_named(tmp_path: Path) -> None:
         (f"http://127.0.0.1:{free_port()}/dicom-web", "does not listen"),
         ("http://no-such-host.invalid/dicom-web", "host name that is not known"),
     ],
+    ids=["no server", "no host"],  # a free port in a name would differ between processes
 )
 async def test_where_nobody_is(tmp_path: Path, url: str, finding: str) -> None:
     is_well, said = await report(naming(tmp_path, url))
