@@ -87,9 +87,8 @@ class Match:
             return str(wanted)
         if isinstance(wanted, Pattern):
             return quote(wanted.text, safe="*?^") if self.decodes else _widened_pattern(wanted.text)
-        if self.decodes:
-            return quote(_SPECIAL.sub("*", wanted), safe="*^")
-        return _UNSENDABLE.sub("*", wanted)
+        text = _first_value(wanted)
+        return quote(_SPECIAL.sub("*", text), safe="*^") if self.decodes else _UNSENDABLE.sub("*", text)
 
 
 def exact(name: str, text: str) -> str:
@@ -121,6 +120,12 @@ def uid_lists(keyword: str, uids: Iterable[str]) -> Iterator[str]:
         length += len(uid) + 1
     if batch:
         yield f"{keyword}={','.join(batch)}"
+
+
+def _first_value(text: str) -> str:
+    """Servers match value by value, or all of them as one text: what begins as the first value does is found by both."""
+    first, backslash, _ = text.partition("\\")
+    return f"{first}*" if backslash else text
 
 
 def _widened_pattern(text: str) -> str:

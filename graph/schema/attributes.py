@@ -104,5 +104,10 @@ def _reader(keyword: str) -> Callable[[Any], Any]:
     if tag is None:
         raise ValueError(f"{keyword} is no DICOM keyword")
     many = dictionary_VM(tag) != "1"
-    read = Dataset.texts if many else _READERS.get(dictionary_VR(tag), Dataset.text)
+    read = Dataset.texts if many else _READERS.get(dictionary_VR(tag), _whole_text)
     return lambda self: read(self.dataset, keyword)
+
+
+def _whole_text(dataset: Dataset, keyword: str) -> str | None:
+    r"""With the backslashes that it should not have: `a\b` is neither patient a nor patient b."""
+    return dataset.whole_text(keyword) or None

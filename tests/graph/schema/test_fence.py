@@ -24,6 +24,7 @@ QUERY = """query ($p: String!) { studies(patientID: $p) { nodes {
         ("#1", ["1", "2"]),
         ("a&b=c", ["a", "b=c"]),
         ("a/b", ["a", "a/"]),
+        ("a\\b", ["a", "b", "ab"]),  # two values, which no PatientID should have
         ("a\"b'c;d", ["abcd"]),
         ("Ünï", ["Uni", "ünï"]),
         ("日本", ["日", "本"]),
