@@ -234,9 +234,7 @@ async def test_get_needs_the_unique_key_of_its_level(network: Network, keys: dic
     assert [status.Status for status, _ in answers] == [DOES_NOT_MATCH]
 
 
-@pytest.mark.parametrize(
-    "stored", ["MR_small.dcm", "MR_small_implicit.dcm", "MR_small_bigendian.dcm", "rtdose_expb.dcm", "image_dfl.dcm"]
-)
+@pytest.mark.parametrize("stored", ["MR_small.dcm", "MR_small_implicit.dcm", "MR_small_bigendian.dcm", "image_dfl.dcm"])
 @pytest.mark.parametrize("wanted", [ExplicitVRLittleEndian, ImplicitVRLittleEndian, ExplicitVRBigEndian])
 async def test_an_uncompressed_object_is_sent_in_the_encoding_that_the_receiver_takes(
     network: Network, stored: str, wanted: str
