@@ -123,7 +123,7 @@ def uid_lists(keyword: str, uids: Iterable[str]) -> Iterator[str]:
 
 
 def _first_value(text: str) -> str:
-    """Servers match value by value, or all of them as one text: what begins as the first value does is found by both."""
+    """Servers match value by value, or all as one text: by what begins as the first value does, both find it."""
     first, backslash, _ = text.partition("\\")
     return f"{first}*" if backslash else text
 

@@ -139,6 +139,7 @@ class Reconciler:
             except PacsFault as error:
                 self._complain(waiting, error)
                 continue
+            self._unreadable.discard(waiting)
             study, siblings = found or (None, frozenset({instance}))
             for sibling in siblings & {instance, *instances}:
                 position = self._waiting.pop(Waiting("instances", sibling))

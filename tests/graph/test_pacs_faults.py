@@ -1,8 +1,9 @@
 """Every fault of a PACS is the contract's error, within the configured time, and leaves nothing behind."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,11 @@ async def served(tmp_path: Path, script: Script | None) -> AsyncIterator[tuple[A
     if script is None:
         async with _api(tmp_path, f"http://127.0.0.1:{free_port()}/dicom-web") as api:
             yield api, None
+        return
+    if script is deaf:
+        with full_queue() as port:
+            async with _api(tmp_path, f"http://127.0.0.1:{port}/dicom-web") as api:
+                yield api, None
         return
     async with scripted_pacs(script) as pacs:
         async with _api(tmp_path, pacs.url) as api:
@@ -115,6 +121,24 @@ async def never(exchange: Exchange) -> None:
     raise ConnectionError
 
 
+async def deaf(exchange: Exchange) -> None:
+    """Stands for a host that does not even take connections, as one that is switched off."""
+
+
+@contextmanager
+def full_queue() -> Iterator[int]:
+    """A port whose queue of connections is full: the system leaves the next one unanswered."""
+    with ExitStack() as stack:
+        listener = stack.enter_context(socket.socket())
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(4):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(listener.getsockname())
+        yield listener.getsockname()[1]
+
+
 async def hangs_up(exchange: Exchange) -> None:
     raise ConnectionError
 
@@ -161,6 +185,7 @@ STORED_NOTHING = b'{"00081199": {"vr": "SQ"}}'
 HALF = IMAGE.content[:1_500_000]
 FAULTS: list[tuple[str, Operation, Script | None, str]] = [
     *(("refuses connections", operation, None, "PACS_UNAVAILABLE") for operation in ALL),
+    *(("is switched off", operation, deaf, "PACS_TIMEOUT") for operation in ALL),
     *(("never answers", operation, never, "PACS_TIMEOUT") for operation in ALL),
     *(("hangs up", operation, hangs_up, "PACS_UNAVAILABLE") for operation in ALL),
     *(("401", operation, answers(401), "PACS_UNAUTHORIZED") for operation in ALL),
