@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from graph.errors import ErrorCode
 from graph.logs import request_id
 from graph.routes.problems import problem
+from pacs.errors import PacsError
 
 log = structlog.get_logger("graph.request")
 
@@ -59,7 +60,10 @@ class _Request:
 
     async def fail(self, error: Exception, receive: Receive) -> None:
         """Logs where it happened, not what it says, which may quote a dataset; answers if there is still time."""
-        log.error("unexpected failure", error=type(error).__name__, at=_places(error))
+        if self._status is not None and isinstance(error.__cause__, PacsError):
+            log.warning("answer broken off", reason=str(error.__cause__))  # by the PACS, in the middle of a transfer
+        else:
+            log.error("unexpected failure", error=type(error).__name__, at=_places(error))
         if self._scope["type"] == "http" and self._status is None:
             detail = f"the request failed; its id is {self.id}"
             answer = problem(500, detail, code=ErrorCode.INTERNAL_SERVER_ERROR)
