@@ -8,7 +8,7 @@ before it is answered; what is still to be looked at or to be reported is state,
 import asyncio
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -44,21 +44,25 @@ class Commitments:
         self._patience = patience or Patience()
         self._reports: Reports | None = None
         self._opened: Database | None = None
-        self._changed = asyncio.Event()
+        self._asked = asyncio.Event()
+        self._decided = asyncio.Event()
         self._seen = asyncio.Condition()
-        self._worker: asyncio.Task[None] | None = None
+        self._workers: tuple[asyncio.Task[None], ...] = ()
 
     async def open(self) -> None:
         """Opens the file and goes on with what is not done. `DatabaseUnusable`."""
         self._opened = Database(self._path, "commitments", commitment_store.VERSIONS)
-        self._worker = asyncio.create_task(self._work(), name="archive-commitments")
+        self._workers = (
+            asyncio.create_task(self._for_ever(self._look_at_all, self._asked), name="archive-commitments"),
+            asyncio.create_task(self._for_ever(self._report_due, self._decided), name="archive-reports"),
+        )
 
     async def close(self) -> None:
         """Stops; what is not done is gone on with after the next start."""
         await self.report_by(None)
-        if self._worker is not None:
-            self._worker.cancel()
-            await asyncio.gather(self._worker, return_exceptions=True)
+        for worker in self._workers:
+            worker.cancel()
+        await asyncio.gather(*self._workers, return_exceptions=True)
         if self._opened is not None:
             await self._opened.close()
             self._opened = None
@@ -69,8 +73,8 @@ class Commitments:
         if reports is not None:
             await reports.stop()
         if report is not None:
-            self._reports = Reports(self._database, self._patience, report, self._changed.set)
-        self._changed.set()
+            self._reports = Reports(self._database, self._patience, report, self._decided.set)
+        self._decided.set()
 
     async def ask(self, uid: str, references: Sequence[Reference], requester: str | None = None) -> None:
         """Takes a request; it is on the disk when this returns. `TransactionTaken`.
@@ -88,7 +92,7 @@ class Commitments:
 
         await self._database.write(work)
         log.info("commitment_asked", transaction_uid=uid, requester=requester, objects=len(references))
-        self._changed.set()
+        self._asked.set()
 
     async def find(self, uid: str) -> Commitment | None:
         """The request with this Transaction UID."""
@@ -113,12 +117,16 @@ class Commitments:
             raise RuntimeError("the commitments are not open")
         return self._opened
 
-    async def _work(self) -> None:
+    async def _for_ever(self, turn: Callable[[], Awaitable[float | None]], wake: asyncio.Event) -> None:
+        """Takes turns: when there may be something to do, and when the turn before said, in seconds since 1970."""
         while True:
             try:
-                self._changed.clear()
-                await self._look_at_all()
-                await self._wait(await self._reports.start_due() if self._reports else None)
+                wake.clear()
+                due = await turn()
+                seconds = _IDLE_SECONDS if due is None else min(max(due - time.time(), 0.01), _IDLE_SECONDS)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(seconds):  # not wait_for: Python 3.11's may lose a cancellation
+                        await wake.wait()
             except (OSError, sqlite3.Error) as error:
                 log.error("commitments_failed", reason=type(error).__name__)
                 await asyncio.sleep(_AFTER_A_FAULT_SECONDS)
@@ -126,22 +134,16 @@ class Commitments:
     async def _look_at_all(self) -> None:
         while found := await self._database.read(partial(commitment_store.unseen, limit=_LOOKED_AT_ONCE)):
             for commitment in found:
-                reasons = [
-                    await asyncio.to_thread(look_at, self._index, self._files, one) for one in commitment.references
-                ]
-                uid = commitment.transaction_uid
-                await self._database.write(
-                    partial(commitment_store.set_reasons, uid=uid, reasons=reasons, now=time.time())
-                )
-                log.info("commitment_decided", transaction_uid=uid, refused=sum(map(bool, reasons)))
-                async with self._seen:
-                    self._seen.notify_all()
-                if self._reports:
-                    await self._reports.start_due()
+                await self._look_at(commitment)
 
-    async def _wait(self, due: float | None) -> None:
-        """Until something may be due."""
-        seconds = _IDLE_SECONDS if due is None else min(max(due - time.time(), 0.01), _IDLE_SECONDS)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):  # not wait_for: Python 3.11's may lose a cancellation
-                await self._changed.wait()
+    async def _look_at(self, commitment: Commitment) -> None:
+        uid = commitment.transaction_uid
+        reasons = [await asyncio.to_thread(look_at, self._index, self._files, one) for one in commitment.references]
+        await self._database.write(partial(commitment_store.set_reasons, uid=uid, reasons=reasons, now=time.time()))
+        log.info("commitment_decided", transaction_uid=uid, refused=sum(map(bool, reasons)))
+        async with self._seen:
+            self._seen.notify_all()
+        self._decided.set()
+
+    async def _report_due(self) -> float | None:
+        return await self._reports.start_due() if self._reports else None

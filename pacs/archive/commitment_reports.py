@@ -46,18 +46,20 @@ class Reports:
         self._report = report
         self._ended = ended
         self._running: dict[str, asyncio.Task[None]] = {}
+        self._is_stopped = False
 
     async def start_due(self) -> float | None:
         """Begins to report what is due, to several requesters at a time; when more will be, in seconds since 1970."""
         due = await self._database.read(partial(commitment_store.due, now=time.time(), busy=tuple(self._running)))
         for requester in dict.fromkeys(commitment.requester for commitment in due):
-            if requester is not None:
+            if requester is not None and not self._is_stopped:
                 own = [commitment for commitment in due if commitment.requester == requester]
                 self._running[requester] = asyncio.create_task(self._report_all(requester, own))
         return await self._database.read(partial(commitment_store.next_due, busy=tuple(self._running)))
 
     async def stop(self) -> None:
         """Ends what is under way; it is begun again at the next start."""
+        self._is_stopped = True
         tasks = list(self._running.values())
         for task in tasks:
             task.cancel()
