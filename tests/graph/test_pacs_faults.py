@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import orjson
 import pytest
+import structlog
 
 from graph.settings import Settings
 from pacs import multipart
@@ -223,10 +224,11 @@ async def test_a_fault_is_told_in_time_and_leaves_nothing(
     tmp_path: Path, table: FaultTable, fault: str, operation: Operation, script: Script | None, told: str
 ) -> None:
     async with served(tmp_path, script) as (api, _):
-        with table.measured(fault, operation.__name__) as row:
+        with table.measured(fault, operation.__name__) as row, structlog.testing.capture_logs() as logs:
             row.outcome = await operation(api)
         left = leftovers(tmp_path)
 
     assert row.outcome == told
     assert row.seconds < WITHIN_SECONDS
     assert left == []
+    assert not [entry for entry in logs if entry["event"] == "unexpected failure"]
