@@ -95,12 +95,13 @@ async def test_they_are_refused_before_the_pacs_is_asked(settings: Settings) -> 
 @pytest.mark.parametrize("query", ATTACKS.values(), ids=ATTACKS.keys())
 async def test_it_is_refused_quickly(query: str) -> None:
     schema = contract_schema(Limits(max_requests=120))
-    best = min([await _seconds(schema.execute, query) for _ in range(3)])  # others use this machine as well
+    best = min([await _seconds(schema.execute, query) for _ in range(5)])
     assert best <= _QUICK_SECONDS, f"{best * 1000:.0f} ms"
 
 
 async def _seconds(execute: Callable[..., object], query: str) -> float:
-    started = time.perf_counter()
+    """Of this process: others use the machine as well."""
+    started = time.process_time()
     result = await execute(query)  # type: ignore[misc]  # an asynchronous one
     assert result.errors
-    return time.perf_counter() - started
+    return time.process_time() - started

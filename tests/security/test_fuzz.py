@@ -91,12 +91,15 @@ def drawn(strategy: st.SearchStrategy[Any], examples: int, each: Callable[[list[
     @made_up(examples)
     @given(st.lists(strategy, min_size=_BATCH, max_size=_BATCH))
     def go(batch: list[Any]) -> None:
+        made.append(len(batch))
         each(batch)
 
+    made: list[int] = []
     go()
+    assert sum(made) >= examples * _BATCH
 
 
-@pytest.mark.attack("10,000 made-up requests: 2,000 queries after the schema")
+@pytest.mark.attack("10,000 made-up requests: 1,000 queries after the schema")
 def test_no_query_after_the_schema_is_a_server_error(settings: Settings, loop: asyncio.Runner) -> None:
     context = client_of(settings)
     client, _ = loop.run(context.__aenter__())
@@ -115,8 +118,8 @@ def test_no_query_after_the_schema_is_a_server_error(settings: Settings, loop: a
             answered["data"] += bool(response.json().get("data"))
 
     try:
-        drawn(documents(contract_schema()._schema, known), 200, lambda batch: loop.run(ask(batch)))
-        assert answered["data"] > 500, "too few of the documents reached anything"
+        drawn(documents(contract_schema()._schema, known), 100, lambda batch: loop.run(ask(batch)))
+        assert answered["data"] > 250, "too few of the documents reached anything"
     finally:
         loop.run(context.__aexit__(None, None, None))
 
@@ -188,7 +191,7 @@ def messages(query: str) -> st.SearchStrategy[str]:
     )
 
 
-@pytest.mark.attack("10,000 made-up requests: 4,000 messages on sockets")
+@pytest.mark.attack("10,000 made-up requests: 5,000 messages on sockets")
 def test_no_message_breaks_a_socket(settings: Settings, loop: asyncio.Runner, caplog: pytest.LogCaptureFixture) -> None:
     context = serving(settings.model_copy(update={"rate_per_second": 0}))
     url: str = loop.run(context.__aenter__())
@@ -210,7 +213,7 @@ def test_no_message_breaks_a_socket(settings: Settings, loop: asyncio.Runner, ca
         assert socket.close_code in (1000, 4400, 4401, 4409, 4429), socket.close_code
 
     try:
-        drawn(messages("{ me { subject } }"), 400, lambda batch: loop.run(talk(batch)))
+        drawn(messages("{ me { subject } }"), 500, lambda batch: loop.run(talk(batch)))
     finally:
         loop.run(context.__aexit__(None, None, None))
     assert not [record for record in caplog.records if record.levelname == "ERROR"]
