@@ -21,6 +21,7 @@ from pacs.archive.incoming import Incoming
 from pacs.archive.index import Index
 from pacs.peers import Peer, Peers
 from tests.pacs.archive.dimse.modality import Modality
+from tests.pacs.archive.dimse.network import free_port
 from tests.pacs.archive.dimse.peer import associated, dataset, listening
 from tests.pacs.archive.samples import instance
 
@@ -54,9 +55,7 @@ class Archive:
 
 @pytest.fixture
 async def archive(tmp_path: Path) -> AsyncIterator[Archive]:
-    modality = Modality()
-    with modality.listening():
-        pass
+    modality = Modality(port=free_port())
     index, files = Index(tmp_path), FileStore(tmp_path)
     index.open()
     files.open(lambda _: True)
