@@ -10,6 +10,8 @@ import httpx
 import orjson
 import websockets
 
+from tests.samples import Sample
+
 _PATIENCE_SECONDS = 20.0
 UPLOAD = """mutation Upload($files: [Upload!]!) { uploadExams(files: $files) { results {
   filename instance { studyInstanceUID seriesInstanceUID sopInstanceUID fileURL } error { code message } } } }"""
@@ -42,6 +44,13 @@ class Api:
 
     async def upload(self, *contents: bytes | Path, query: str = UPLOAD) -> list[dict[str, Any]]:
         """Uploads files and gives a result each."""
+        answer = await self.upload_answer(*contents, query=query)
+        assert "errors" not in answer, answer["errors"]
+        results: list[dict[str, Any]] = answer["data"]["uploadExams"]["results"]
+        return results
+
+    async def upload_answer(self, *contents: bytes | Path, query: str = UPLOAD) -> dict[str, Any]:
+        """The whole answer to an upload."""
         operations = {"query": query, "variables": {"files": [None] * len(contents)}}
         places = {str(n): [f"variables.files.{n}"] for n in range(len(contents))}
         files: list[tuple[str, Any]] = [("operations", (None, orjson.dumps(operations)))]
@@ -50,10 +59,27 @@ class Api:
             body = content.read_bytes() if isinstance(content, Path) else content
             files.append((str(n), (f"file{n}.dcm", body)))
         response = await self.http.post("/graphql", files=files, headers={"GraphQL-Require-Preflight": "1"})
-        answer = response.json()
-        assert "errors" not in answer, answer["errors"]
-        results: list[dict[str, Any]] = answer["data"]["uploadExams"]["results"]
-        return results
+        answer: dict[str, Any] = response.json()
+        return answer
+
+    async def upload_outcome(self, content: bytes) -> str:
+        """What is told of a file: `stored`, the code of the request's error, or `file: ` and that of its own."""
+        answer = await self.upload_answer(content)
+        if errors := answer.get("errors"):
+            return str(errors[0]["extensions"]["code"])
+        (result,) = answer["data"]["uploadExams"]["results"]
+        return f"file: {result['error']['code']}" if result["error"] else "stored"
+
+    async def retrieve_outcome(self, image: Sample) -> str:
+        """What is told of a retrieve: `whole`, `another`, `broken off` in its middle, or the code of an error."""
+        path = f"/exams/studies/{image.study}/series/{image.series}/instance/{image.instance}"
+        try:
+            answer = await self.http.get(path, params={"fileType": "application/dicom"})
+        except httpx.RemoteProtocolError:
+            return "broken off"
+        if answer.status_code != httpx.codes.OK:
+            return str(answer.json()["code"])
+        return "whole" if answer.content == image.content else "another"
 
 
 class Subscriber:

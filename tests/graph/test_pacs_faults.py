@@ -5,7 +5,6 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Any
 
 import httpx
 import orjson
@@ -16,7 +15,7 @@ from graph.settings import Settings
 from pacs import multipart
 from pacs.attributes import JSONDataset, tag
 from tests.fault_table import FaultTable
-from tests.graph.api import UPLOAD, Api
+from tests.graph.api import Api
 from tests.graph.conftest import serving
 from tests.leftovers import leftovers
 from tests.pacs.scripted import Exchange, Script, ScriptedPacs, scripted_pacs
@@ -81,26 +80,12 @@ async def query(api: Api) -> str:
 
 async def upload(api: Api) -> str:
     """What is told of a file: the request's code, or the file's own."""
-    operations = orjson.dumps({"query": UPLOAD, "variables": {"files": [None]}})
-    files: dict[str, Any] = {
-        "operations": (None, operations),
-        "map": (None, b'{"0": ["variables.files.0"]}'),
-        "0": ("a.dcm", IMAGE.content),
-    }
-    answer = (await api.http.post("/graphql", files=files, headers={"GraphQL-Require-Preflight": "1"})).json()
-    if errors := answer.get("errors"):
-        return str(errors[0]["extensions"]["code"])
-    (result,) = answer["data"]["uploadExams"]["results"]
-    return f"file: {result['error']['code']}" if result["error"] else "stored"
+    return await api.upload_outcome(IMAGE.content)
 
 
 async def retrieve(api: Api) -> str:
-    """What is told of a retrieve: a code; `broken off` when the transfer had begun and was not finished."""
-    try:
-        answer = await api.http.get(FILE, params={"fileType": "application/dicom"})
-    except httpx.RemoteProtocolError:
-        return "broken off"
-    return "whole" if answer.status_code == 200 else str(answer.json()["code"])
+    """What is told of a retrieve."""
+    return await api.retrieve_outcome(IMAGE)
 
 
 async def thumbnail(api: Api) -> str:

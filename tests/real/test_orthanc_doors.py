@@ -113,28 +113,16 @@ async def test_wrong_credentials_are_told_at_once_and_no_file_is_sent(
         search = await api.error(STUDIES, p="P")
         before.count = 0
         started = asyncio.get_running_loop().time()
-        answer = await upload(api, large.content)
+        told = await api.upload_outcome(large.content)
         seconds = asyncio.get_running_loop().time() - started
         left = leftovers(tmp_path / "data")
 
     assert search["code"] == "PACS_UNAUTHORIZED"
-    assert answer["errors"][0]["extensions"]["code"] == "PACS_UNAUTHORIZED"
+    assert told == "PACS_UNAUTHORIZED"
     print(f"\nrefused after {before.count:,} bytes to the PACS, of a file of {len(large.content):,}; {seconds:.2f} s")
     assert before.count < 10_000
     assert seconds < 5
     assert left == []
-
-
-async def upload(api: Api, content: bytes) -> dict[str, Any]:
-    query = "mutation ($f: [Upload!]!) { uploadExams(files: $f) { results { error { code } } } }"
-    files: dict[str, Any] = {
-        "operations": (None, f'{{"query": "{query}", "variables": {{"f": [null]}}}}'),
-        "map": (None, '{"0": ["variables.f.0"]}'),
-        "0": ("a.dcm", content),
-    }
-    answer = await api.http.post("/graphql", files=files, headers={"GraphQL-Require-Preflight": "1"})
-    result: dict[str, Any] = answer.json()
-    return result
 
 
 async def diagnosed(settings: Settings, **options: bool) -> tuple[bool, str]:

@@ -4,14 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
 from graph.settings import Settings
 from tests.fault_table import FaultTable
-from tests.graph.api import UPLOAD, Api
+from tests.graph.api import Api
 from tests.graph.conftest import serving
 from tests.leftovers import leftovers
 from tests.real.orthanc import Orthanc
@@ -62,36 +61,6 @@ def large_image() -> Sample:
     return Exam().image(Rows=5000, Columns=PIXELS // 10_000, PixelData=bytes(PIXELS))
 
 
-def path_of(image: Sample) -> str:
-    return f"/exams/studies/{image.study}/series/{image.series}/instance/{image.instance}"
-
-
-async def upload(api: Api, image: Sample) -> str:
-    """`stored`, or the code of what was told."""
-    operations = f'{{"query": "{" ".join(UPLOAD.split())}", "variables": {{"files": [null]}}}}'
-    files: dict[str, Any] = {
-        "operations": (None, operations),
-        "map": (None, '{"0": ["variables.files.0"]}'),
-        "0": ("a.dcm", image.content),
-    }
-    answer = (await api.http.post("/graphql", files=files, headers={"GraphQL-Require-Preflight": "1"})).json()
-    if errors := answer.get("errors"):
-        return str(errors[0]["extensions"]["code"])
-    (result,) = answer["data"]["uploadExams"]["results"]
-    return f"file: {result['error']['code']}" if result["error"] else "stored"
-
-
-async def retrieve(api: Api, image: Sample) -> str:
-    """`whole`, `broken off`, or the code of what was told."""
-    try:
-        answer = await api.http.get(path_of(image), params={"fileType": "application/dicom"})
-    except httpx.RemoteProtocolError:
-        return "broken off"
-    if answer.status_code != 200:
-        return str(answer.json()["code"])
-    return "whole" if answer.content == image.content else "another"
-
-
 async def no_connection_is_left(between: Relay) -> None:
     async with asyncio.timeout(3):
         while between.open:
@@ -102,7 +71,7 @@ async def test_killed_in_the_middle_of_an_upload(tmp_path: Path, pacs: Orthanc, 
     image = large_image()
     async with served(tmp_path, pacs) as (api, between):
         between.stop_after = MIDWAY
-        uploading = asyncio.create_task(upload(api, image))
+        uploading = asyncio.create_task(api.upload_outcome(image.content))
         await between.stopped.wait()
         with table.measured("killed (-9) midway", "upload") as row:
             pacs.kill()
@@ -113,8 +82,8 @@ async def test_killed_in_the_middle_of_an_upload(tmp_path: Path, pacs: Orthanc, 
         between.stop_after = None
         await asyncio.to_thread(pacs.start)
         nodes = (await api.ask(STUDIES, p=image.patient_id))["studies"]["nodes"]
-        again = await upload(api, image)
-        whole = await retrieve(api, image)
+        again = await api.upload_outcome(image.content)
+        whole = await api.retrieve_outcome(image)
 
     assert row.outcome == "PACS_UNAVAILABLE"
     assert row.seconds < WITHIN_SECONDS
@@ -126,9 +95,9 @@ async def test_killed_in_the_middle_of_an_upload(tmp_path: Path, pacs: Orthanc, 
 async def test_killed_in_the_middle_of_a_retrieve(tmp_path: Path, pacs: Orthanc, table: FaultTable) -> None:
     image = large_image()
     async with served(tmp_path, pacs) as (api, between):
-        assert await upload(api, image) == "stored"
+        assert await api.upload_outcome(image.content) == "stored"
         between.stop_after = MIDWAY
-        retrieving = asyncio.create_task(retrieve(api, image))
+        retrieving = asyncio.create_task(api.retrieve_outcome(image))
         await between.stopped.wait()
         with table.measured("killed (-9) midway", "retrieve") as row:
             pacs.kill()
@@ -137,9 +106,9 @@ async def test_killed_in_the_middle_of_a_retrieve(tmp_path: Path, pacs: Orthanc,
         await no_connection_is_left(between)
 
         between.stop_after = None
-        gone = await retrieve(api, image)
+        gone = await api.retrieve_outcome(image)
         await asyncio.to_thread(pacs.start)
-        whole = await retrieve(api, image)
+        whole = await api.retrieve_outcome(image)
 
     assert row.outcome == "broken off"
     assert row.seconds < WITHIN_SECONDS
@@ -150,17 +119,17 @@ async def test_killed_in_the_middle_of_a_retrieve(tmp_path: Path, pacs: Orthanc,
 async def test_taking_connections_and_never_answering(tmp_path: Path, pacs: Orthanc, table: FaultTable) -> None:
     image = Exam().image()
     async with served(tmp_path, pacs) as (api, between):
-        assert await upload(api, image) == "stored"
+        assert await api.upload_outcome(image.content) == "stored"
         with pacs.silent():
             with table.measured("stopped, takes connections", "query") as query:
                 query.outcome = str((await api.error(STUDIES, p=image.patient_id))["code"])
             with table.measured("stopped, takes connections", "upload") as storing:
-                storing.outcome = await upload(api, Exam().image())
+                storing.outcome = await api.upload_outcome(Exam().image().content)
             with table.measured("stopped, takes connections", "retrieve") as retrieving:
-                retrieving.outcome = await retrieve(api, image)
+                retrieving.outcome = await api.retrieve_outcome(image)
             left = leftovers(tmp_path / "data")
             await no_connection_is_left(between)
-        whole = await retrieve(api, image)
+        whole = await api.retrieve_outcome(image)
 
     for row in (query, storing, retrieving):
         assert row.outcome == "PACS_TIMEOUT"
