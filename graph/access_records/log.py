@@ -102,17 +102,29 @@ class AccessLog:
                 pause_seconds = min(2 * pause_seconds, longest_seconds)
             self._arrived.clear()
 
-    async def _write_batch(self) -> bool:
-        batch = [await self._complete(record) for record in list(islice(self._waiting, _BATCH))]
+    async def _write_batch(self, size: int = _BATCH) -> bool:
+        """Whether the store took the batch; a record that no store can take is dropped, and holds up no other."""
+        batch = [await self._completed(record) for record in list(islice(self._waiting, size))]
         try:
             await self._store.append_access(batch)
         except StoreError:
             log.warning("access records wait: the store does not answer", records=len(self._waiting))
             return False
+        except Exception as error:
+            if len(batch) > 1:
+                return await self._write_batch(size=1)
+            log.error("an access record is dropped: it cannot be stored", error=type(error).__name__)
         for _ in batch:
             self._waiting.popleft()
         self._report_dropped()
         return True
+
+    async def _completed(self, record: AccessRecord) -> AccessRecord:
+        try:
+            return await self._complete(record)
+        except Exception as error:
+            log.error("an access record stays as it is", error=type(error).__name__)
+            return record
 
     def _report_dropped(self) -> None:
         if self._dropped:

@@ -102,4 +102,5 @@ def _record(subject: str, role: str, key: Key, address: str | None) -> AccessRec
 
 
 def _cut(text: str | None) -> str | None:
-    return text[:_LONGEST] if text else None
+    """At most as long as an identifier can be, and nothing that is no text (a lone surrogate)."""
+    return text[:_LONGEST].encode(errors="replace").decode() if text else None

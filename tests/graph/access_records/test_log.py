@@ -86,6 +86,25 @@ async def test_records_wait_while_the_store_is_away_and_none_is_lost() -> None:
     await log.aclose()
 
 
+async def test_a_record_that_cannot_be_stored_holds_up_no_other() -> None:
+    class Choosy(Store):
+        async def append_access(self, records: Sequence[AccessRecord]) -> None:
+            if any(record.subject == "\ud800" for record in records):
+                raise UnicodeEncodeError("utf-8", "\ud800", 0, 1, "surrogates not allowed")
+            await super().append_access(records)
+
+    store, given = Choosy(), [access(n, subject="\ud800" if n == 3 else "s") for n in range(6)]
+    log = AccessLog(store, most_waiting=100)
+    await log.start()
+    with structlog.testing.capture_logs() as lines:
+        for record in given:
+            log.add(record)
+        await log.aclose()
+
+    assert await store.access_records() == given[:3] + given[4:]
+    assert [line["error"] for line in lines if "dropped" in line["event"]] == ["UnicodeEncodeError"]
+
+
 async def test_it_is_full_at_its_bound_and_not_once_the_store_is_back() -> None:
     store = Store()
     store.is_up = False
