@@ -13,7 +13,8 @@ import pytest
 from persistence.records import ExamEvent
 from persistence.store import open_store
 from tests.pacs.archive.serving import stow_body
-from tests.real.orthanc import Orthanc
+from tests.real.mongo import MongoServer, fresh_database
+from tests.real.orthanc import Orthanc, orthanc
 from tests.real.server import ServerProcess
 from tests.samples import Exam, Sample
 
@@ -124,3 +125,41 @@ def test_every_study_is_announced_and_none_twice_as_it_is_though_both_are_killed
     assert "exams announced that nobody had announced" in log
     assert log.count("Orthanc's changes cannot be followed") <= 6  # once for each time that Orthanc was away
     assert not any(exam.patient_id in log for exam in exams)
+
+
+@pytest.fixture
+def mongo() -> Iterator[str]:
+    server = MongoServer()
+    server.start()
+    yield fresh_database(server.url)
+    server.stop()
+
+
+async def test_replicas_announce_each_study_once_though_one_of_them_is_killed(tmp_path: Path, mongo: str) -> None:
+    exams = [Exam() for _ in range(8)]
+    with orthanc(tmp_path, StableAge=STABLE_AGE_SECONDS) as pacs:
+        folders = [tmp_path / name for name in ("one", "other")]
+        settings = {"PACS_URL": pacs.pacs_url, "RECONCILE_URL": pacs.root, "DATABASE_URL": mongo}
+        replicas = [made(folder, settings) for folder in folders]
+        try:
+            await asyncio.gather(*(asyncio.to_thread(replica.start) for replica in replicas))
+            hospital = Hospital(pacs, replicas[1])
+            for number, exam in enumerate(exams):
+                await asyncio.to_thread(hospital.store, exam.image(), over_http=number % 2 == 0)
+                if number == 4:
+                    replicas[0].kill(server=True, archive=True)
+            await asyncio.to_thread(hospital.wait_until_all_is_announced)
+            await asyncio.sleep(STABLE_AGE_SECONDS + 1)
+        finally:
+            for replica in replicas:
+                replica.stop()
+
+    store = await open_store(mongo, tmp_path)
+    events = await store.events_after(None, limit=100)
+    await store.close()
+    assert sorted(event.study_instance_uid for event in events) == sorted(exam.study for exam in exams)
+
+
+def made(folder: Path, settings: dict[str, str]) -> ServerProcess:
+    folder.mkdir()
+    return ServerProcess(folder, RECONCILE_SECONDS="0.3", **settings)
