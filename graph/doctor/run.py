@@ -38,7 +38,7 @@ async def _examine(settings: Settings, options: Options, echo: Print) -> bool:
     for title, findings in _examinations(settings, options):
         async for finding in _printed(title, findings, echo):
             counts[finding.verdict] += 1
-    echo(f"{counts[Verdict.PROBLEM]} problems, {counts[Verdict.NOTE]} notes")
+    echo(f"problems: {counts[Verdict.PROBLEM]}, notes: {counts[Verdict.NOTE]}")
     return not counts[Verdict.PROBLEM]
 
 
