@@ -9,9 +9,11 @@ which have limits of memory and time, and whose death is one `NoPicture`.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any, Generic, TypeVar
 
 from pacs.errors import NoPicture
 from pacs.rendering.process import Worker
@@ -20,6 +22,8 @@ from pacs.rendering.request import (
     LARGEST_SIDE,
     WINDOW_FUNCTIONS,
     ContentType,
+    Decoding,
+    Frame,
     Picture,
     Rendering,
     Window,
@@ -32,6 +36,7 @@ __all__ = [
     "LARGEST_SIDE",
     "WINDOW_FUNCTIONS",
     "ContentType",
+    "Frame",
     "Picture",
     "Renderer",
     "Rendering",
@@ -39,12 +44,13 @@ __all__ = [
     "WindowFunction",
 ]
 
+T = TypeVar("T")
+
 
 @dataclass(slots=True)
-class _Job:
-    path: Path
-    rendering: Rendering
-    done: asyncio.Future[Picture]
+class _Job(Generic[T]):
+    do: Callable[[Worker, float], Awaitable[T]]
+    done: asyncio.Future[T]
 
 
 class Renderer:
@@ -69,7 +75,7 @@ class Renderer:
         self._timeout_seconds = timeout_seconds
         self._most_waiting = most_waiting
         self._recycle_after = recycle_after
-        self._jobs: asyncio.Queue[_Job] = asyncio.Queue()
+        self._jobs: asyncio.Queue[_Job[Any]] = asyncio.Queue()
         self._slots: list[asyncio.Task[None]] = []
         self._closed = False
 
@@ -84,12 +90,19 @@ class Renderer:
         Raises NoPicture, whose `reason` says why there is none; OSError where the file cannot be read; RuntimeError
         where no worker can be started, or after `aclose`.
         """
+        return await self._run(lambda worker, seconds: worker.render(source, rendering, seconds))
+
+    async def decode(self, source: Path, frame: int) -> Frame:
+        """The pixels of a frame, counted from 1, of the compressed DICOM file at `source`. Raises as `render` does."""
+        return await self._run(lambda worker, seconds: worker.decode(source, Decoding(frame), seconds))
+
+    async def _run(self, do: Callable[[Worker, float], Awaitable[T]]) -> T:
         if self._closed:
             raise RuntimeError("the renderer is closed")
         if self._jobs.qsize() >= self._most_waiting:
             raise NoPicture("busy")
         self.start()
-        job = _Job(source, rendering, asyncio.get_running_loop().create_future())
+        job: _Job[T] = _Job(do, asyncio.get_running_loop().create_future())
         self._jobs.put_nowait(job)
         return await job.done
 
@@ -114,13 +127,13 @@ class Renderer:
         finally:
             await slot.close()
 
-    async def _do(self, job: _Job, slot: Slot) -> None:
+    async def _do(self, job: _Job[T], slot: Slot) -> None:
         """The job done, or failed. Who asked may be gone meanwhile: the worker finishes all the same."""
         try:
             worker = await slot.worker()
             if worker is None:
                 raise RuntimeError("no process for making pictures could be started")
-            picture = await worker.render(job.path, job.rendering, self._timeout_seconds)
+            result = await job.do(worker, self._timeout_seconds)
         except asyncio.CancelledError:
             _fail(job, NoPicture("busy"))
             raise
@@ -128,10 +141,10 @@ class Renderer:
             _fail(job, error)
         else:
             if not job.done.done():
-                job.done.set_result(picture)
+                job.done.set_result(result)
         await slot.worker()
 
 
-def _fail(job: _Job, error: Exception) -> None:
+def _fail(job: _Job[Any], error: Exception) -> None:
     if not job.done.done():
         job.done.set_exception(error)

@@ -77,6 +77,7 @@ def create_archive(options: ArchiveOptions, lock: DataLock | None = None) -> Sta
                 filing=filing,
                 worklist=worklist,
                 commitments=commitments,
+                renderer=renderer,
                 call=Caller(asyncio.get_running_loop()),
                 calls=calls,
             )

@@ -1,11 +1,12 @@
 """A stored file in another encoding (PS3.5 §A.1, §A.2), for those that must not be sent as they are.
 
 Implicit VR, Big Endian and deflated datasets are re-encoded element by element, in constant memory. Compressed pixels
-are not decoded here.
+are not decoded here: who wants them uncompressed brings them.
 """
 
 import struct
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
@@ -23,10 +24,28 @@ _UNDEFINED = 0xFFFFFFFF
 _ITEM_START = struct.pack("<HHL", 0xFFFE, 0xE000, _UNDEFINED)
 _ENDS = {True: struct.pack("<HHL", 0xFFFE, 0xE0DD, 0), False: struct.pack("<HHL", 0xFFFE, 0xE00D, 0)}
 _BITS_ALLOCATED, _PIXEL_REPRESENTATION = 0x00280100, 0x00280103
+_PHOTOMETRIC, _PLANAR_CONFIGURATION = 0x00280004, 0x00280006
+_EXTENDED_OFFSETS = {0x7FE00001, 0x7FE00002, 0x7FE00003}
 _CELLS = {32: "OL", 64: "OV"}
 """As what pixel cells wider than the words of OW are swapped."""
 
 _LONGEST_SHORT = 0xFFFF
+
+
+@dataclass(frozen=True, slots=True)
+class Pixels:
+    """Decoded pixels of a compressed file: `frames` gives as many pieces as make up `length` bytes together."""
+
+    frames: Iterator[bytes]
+    length: int
+    bits_allocated: int
+    photometric: str
+
+    @property
+    def attributes(self) -> Mapping[int, bytes]:
+        """Values that describe the decoded pixels, in place of the file's."""
+        text = self.photometric.encode("ascii")
+        return {_PHOTOMETRIC: text + b" " * (len(text) % 2), _PLANAR_CONFIGURATION: b"\0\0"}
 
 
 def explicit_little_endian(path: Path) -> Iterator[bytes]:
@@ -34,21 +53,26 @@ def explicit_little_endian(path: Path) -> Iterator[bytes]:
     return recoded(path, str(ExplicitVRLittleEndian))
 
 
-def recoded(path: Path, syntax: str) -> Iterator[bytes]:
-    """The bytes of the file as Explicit or Implicit VR Little Endian. `BadDicom` and `OSError` when it is damaged."""
+def recoded(path: Path, syntax: str, pixels: Pixels | None = None) -> Iterator[bytes]:
+    """The bytes of the file as Explicit or Implicit VR Little Endian. `BadDicom` and `OSError` when it is damaged.
+
+    `pixels` take the place of compressed ones.
+    """
     size = path.stat().st_size
     header = {str(ExplicitVRLittleEndian): _header, str(ImplicitVRLittleEndian): _implicit_header}[syntax]
     with path.open("rb") as file:
         meta = file_meta.read_meta(file, size)
         source, offset, encoding = file_meta.open_dataset(file, size, meta)
         yield meta_bytes({**meta.values, file_meta.SYNTAX: syntax})
-        yield from _Recoder(source, header).recode(walk(source, offset, encoding))
+        yield from _Recoder(source, header, pixels).recode(walk(source, offset, encoding))
 
 
 class _Recoder:
     """Writes sequences and items with delimiters, so that no length need be known in advance."""
 
-    def __init__(self, source: Source, header: Callable[[int, str, int], bytes]) -> None:
+    def __init__(self, source: Source, header: Callable[[int, str, int], bytes], pixels: Pixels | None) -> None:
+        self._pixels = pixels
+        self._replaced = pixels.attributes if pixels else {}
         self._source = source
         self._header = header
         self._open: list[tuple[bool, int]] = []  # (is it a sequence, depth), outermost first
@@ -64,12 +88,24 @@ class _Recoder:
             if element.tag == ITEM:
                 self._open.append((False, element.depth))
                 yield _ITEM_START
+            elif element.depth == 0 and self._pixels and element.tag in _EXTENDED_OFFSETS:
+                continue  # the frames lie elsewhere now
+            elif element.depth == 0 and self._pixels and element.encapsulated:
+                yield from self._decoded(element.tag, self._pixels)
+            elif element.depth == 0 and element.tag in self._replaced:
+                value = self._replaced[element.tag]
+                yield self._header(element.tag, resolve_vr(element, signed=False), len(value)) + value
             elif element.vr == "SQ":
                 self._open.append((True, element.depth))
                 yield self._header(element.tag, "SQ", _UNDEFINED)
             else:
                 yield from self._value(element)
         yield self._close_until((False, 0))
+
+    def _decoded(self, tag: int, pixels: Pixels) -> Iterator[bytes]:
+        yield self._header(tag, "OW" if pixels.bits_allocated > 8 else "OB", pixels.length + pixels.length % 2)
+        yield from pixels.frames
+        yield b"\0" * (pixels.length % 2)
 
     def _close_until(self, wanted: tuple[bool, int]) -> bytes:
         """Ends what is open within the sequence or dataset that comes next."""

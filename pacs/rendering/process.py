@@ -14,7 +14,7 @@ from typing import Any, Self, cast
 
 from pacs.errors import NoPicture, NoPictureReason
 from pacs.rendering.protocol import OUT_OF_MEMORY, packed, receive_from
-from pacs.rendering.request import Picture, Rendering
+from pacs.rendering.request import Decoding, Frame, Picture, Rendering
 
 _START_SECONDS = 30.0
 # What a worker may know of its parent's environment: where its libraries are, and no secret.
@@ -72,10 +72,21 @@ class Worker:
 
     async def render(self, path: Path, rendering: Rendering, timeout_seconds: float) -> Picture:
         """The picture. Raises NoPicture, or OSError where the file cannot be read."""
+        message, body = await self._run(path, rendering, timeout_seconds)
+        return Picture(body, rendering.content_type, message["width"], message["height"])
+
+    async def decode(self, path: Path, decoding: Decoding, timeout_seconds: float) -> Frame:
+        """The frame's pixels. Raises NoPicture, or OSError where the file cannot be read."""
+        message, body = await self._run(path, decoding, timeout_seconds)
+        return Frame(body, message["bits_allocated"], message["photometric"], message["frames"])
+
+    async def _run(
+        self, path: Path, wanted: Rendering | Decoding, timeout_seconds: float
+    ) -> tuple[dict[str, Any], bytes]:
         self.pictures += 1
         try:
             async with asyncio.timeout(timeout_seconds):
-                message, body = await self._ask({"path": str(path), **asdict(rendering)})
+                message, body = await self._ask({"path": str(path), **asdict(wanted)})
         except TimeoutError:
             await self.stop()
             raise NoPicture("timed_out") from None
@@ -88,7 +99,7 @@ class Worker:
             raise NoPicture(message["reason"])
         if "errno" in message:
             raise OSError(message["errno"], os.strerror(message["errno"]))
-        return Picture(body, rendering.content_type, message["width"], message["height"])
+        return message, body
 
     async def stop(self) -> None:
         """Ends the process, at once, and waits until it and its pipes are gone."""

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from pacs.errors import NoPicture
 from pacs.rendering.canvas import encoded, halvings, size_of, thinned
 from pacs.rendering.colour import colour
 from pacs.rendering.decoders import register
@@ -9,7 +10,7 @@ from pacs.rendering.deflated import inflated
 from pacs.rendering.frames import read_frame
 from pacs.rendering.grey import grey
 from pacs.rendering.image import read_image
-from pacs.rendering.request import Picture, Rendering
+from pacs.rendering.request import Frame, Picture, Rendering
 
 # Of the memory that a picture may take, the part that may hold a whole inflated file.
 _INFLATED_PART = 4
@@ -18,6 +19,22 @@ _INFLATED_PART = 4
 _BUFFER_BYTES = 1024
 
 register()
+
+
+# What samples that were halved or transformed for compression are once they are decoded.
+_DECODED_AS = {"YBR_FULL_422": "YBR_FULL", "YBR_PARTIAL_420": "YBR_FULL", "YBR_ICT": "RGB", "YBR_RCT": "RGB"}
+_CELLS = {8, 16, 32}
+
+
+def decode(path: Path, frame: int, memory_bytes: int) -> Frame:
+    """A frame of a compressed file. Raises NoPicture; OSError where the file cannot be read."""
+    with path.open("rb", _BUFFER_BYTES) as file:
+        image = read_image(file, frame)
+        if not image.encapsulated or image.bits_allocated not in _CELLS:
+            raise NoPicture("unsupported")
+        pixels, photometric = read_frame(file, image, memory_bytes)
+    cells = pixels.astype(f"<{'i' if image.signed else 'u'}{image.bits_allocated // 8}", copy=False)
+    return Frame(cells.tobytes(), image.bits_allocated, _DECODED_AS.get(photometric, photometric), image.frames)
 
 
 def render(path: Path, rendering: Rendering, memory_bytes: int) -> Picture:

@@ -64,6 +64,26 @@ class Rendering:
 
 
 @dataclass(frozen=True, slots=True)
+class Decoding:
+    """Which frame, counted from 1, is wanted as its pixels, not as a picture."""
+
+    frame: int
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A decoded frame: little endian cells of `bits_allocated`, the samples of a pixel together, row by row.
+
+    `photometric` is what the samples mean now, `frames` how many there are in the file.
+    """
+
+    body: bytes
+    bits_allocated: int
+    photometric: str
+    frames: int
+
+
+@dataclass(frozen=True, slots=True)
 class Picture:
     """An encoded picture; `width` and `height` in pixels."""
 

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 
 from pacs.errors import NoPicture
 from pacs.rendering.protocol import OUT_OF_MEMORY, packed, receive
-from pacs.rendering.render import render
+from pacs.rendering.render import decode, render
 from pacs.rendering.request import Rendering, Window
 
 
@@ -71,7 +71,7 @@ def _set_alarm(seconds: float) -> None:
 
 def _answer(request: dict[str, Any], memory_bytes: int) -> bytes:
     try:
-        picture = render(Path(request.pop("path")), _rendering(request), memory_bytes)
+        return _done(request, memory_bytes)
     except NoPicture as nothing:
         return packed({"reason": nothing.reason})
     except MemoryError:
@@ -80,6 +80,15 @@ def _answer(request: dict[str, Any], memory_bytes: int) -> bytes:
         return packed({"errno": error.errno})
     except Exception:  # whatever else hostile bytes bring about is no reason to die
         return packed({"reason": "damaged"})
+
+
+def _done(request: dict[str, Any], memory_bytes: int) -> bytes:
+    path = Path(request.pop("path"))
+    if "viewport" not in request:
+        frame = decode(path, request["frame"], memory_bytes)
+        told = {"bits_allocated": frame.bits_allocated, "photometric": frame.photometric, "frames": frame.frames}
+        return packed(told, frame.body)
+    picture = render(path, _rendering(request), memory_bytes)
     return packed({"width": picture.width, "height": picture.height}, picture.body)
 
 

@@ -24,8 +24,8 @@ log = structlog.get_logger(__name__)
 UNCOMPRESSED = (str(ExplicitVRLittleEndian), str(ImplicitVRLittleEndian))
 """What objects are transcoded to, the better one first."""
 
-Decode = Callable[[Path, Path], None]
-"""Writes the first file, compressed, uncompressed (Explicit VR Little Endian) to the second. `BadDicom`, `OSError`."""
+Recode = Callable[[Path, str], Iterator[bytes]]
+"""The bytes of a file in another transfer syntax. `BadDicom`, `OSError`."""
 
 _MEDIUM = 0x0000
 _OUT_OF_RESOURCES, _NO_CONTEXT = 0xA700, 0x0122
@@ -36,9 +36,9 @@ class ConnectionLost(Exception):
 
 
 class Sender:
-    """Sends the archive's objects over associations. `decode` makes compressed pixels readable for everybody."""
+    """Sends the archive's objects over associations. `decode` recodes compressed ones, so that everybody reads them."""
 
-    def __init__(self, files: FileStore, decode: Decode | None = None) -> None:
+    def __init__(self, files: FileStore, decode: Recode) -> None:
         self._files = files
         self._decode = decode
 
@@ -47,7 +47,7 @@ class Sender:
 
         `origin` is who asked for it and the ID of that request; nobody with an empty title. `ConnectionLost`.
         """
-        context = _fitting(association.accepted_contexts, instance, can_decode=self._decode is not None)
+        context = _fitting(association.accepted_contexts, instance)
         if context is None:
             log.info("dimse_no_context", sop_class_uid=instance.sop_class_uid, stored=instance.transfer_syntax_uid)
             return _NO_CONTEXT
@@ -55,7 +55,7 @@ class Sender:
         try:
             with self._readable(path, instance, str(context.transfer_syntax[0])) as readable:
                 return _store(association, context, readable, _request(instance, message_id, origin))
-        except (BadDicom, OSError) as error:
+        except (BadDicom, OSError, TimeoutError) as error:
             log.error("dimse_cannot_send", reason=type(error).__name__, sop_instance_uid=instance.sop_instance_uid)
             return _OUT_OF_RESOURCES
 
@@ -65,37 +65,28 @@ class Sender:
         if wanted == instance.transfer_syntax_uid:
             yield path
             return
-        decoded, made = self._files.new_incoming(), self._files.new_incoming()
+        made = self._files.new_incoming()
+        recode = recoded if instance.transfer_syntax_uid in _WITHOUT_COMPRESSION else self._decode
         try:
-            source = path
-            if self._decode is not None and instance.transfer_syntax_uid not in _PLAIN:
-                self._decode(path, decoded)
-                source = decoded
-            if source is decoded and wanted == ExplicitVRLittleEndian:
-                yield decoded
-                return
-            _write(made, recoded(source, wanted))
+            _write(made, recode(path, wanted))
             yield made
         finally:
-            for temporary in (decoded, made):
-                with suppress(OSError):
-                    temporary.unlink(missing_ok=True)
+            with suppress(OSError):
+                made.unlink(missing_ok=True)
 
 
-_PLAIN = {*RECODABLE, *UNCOMPRESSED}
+_WITHOUT_COMPRESSION = {*RECODABLE, *UNCOMPRESSED}
+"""Transfer syntaxes without compressed pixels."""
 
 
-def _fitting(
-    contexts: Iterable[PresentationContext], instance: Instance, *, can_decode: bool
-) -> PresentationContext | None:
+def _fitting(contexts: Iterable[PresentationContext], instance: Instance) -> PresentationContext | None:
     """The context to send an instance under: as stored if that is possible."""
-    stored = instance.transfer_syntax_uid
     usable = {
         str(context.transfer_syntax[0]): context
         for context in reversed(list(contexts))
         if context.as_scu and context.abstract_syntax == instance.sop_class_uid
     }
-    wanted = (stored, *(UNCOMPRESSED if can_decode or stored in _PLAIN else ()))
+    wanted = (instance.transfer_syntax_uid, *UNCOMPRESSED)
     return next((usable[syntax] for syntax in wanted if syntax in usable), None)
 
 

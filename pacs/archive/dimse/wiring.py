@@ -20,7 +20,9 @@ from pacs.archive.files import FileStore
 from pacs.archive.filing import Filing
 from pacs.archive.index import Index
 from pacs.archive.performed_steps import PerformedSteps
+from pacs.archive.uncompressed import Decoder
 from pacs.archive.worklist import Worklist
+from pacs.thumbnails import Renderer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +35,7 @@ class Parts:
     filing: Filing
     worklist: Worklist
     commitments: Commitments
+    renderer: Renderer
     call: Caller
     calls: Calls
 
@@ -48,7 +51,7 @@ def open_server(parts: Parts) -> DimseServer:
     )
     if not parts.options.offers_images:
         return DimseServer(parts.options, always)
-    sender = Sender(parts.files)
+    sender = Sender(parts.files, Decoder(parts.renderer, parts.call).recoded)
     images = (
         find_service(parts.index, parts.options.ae_title, parts.call),
         move_service(parts.index, sender, parts.calls, parts.call),

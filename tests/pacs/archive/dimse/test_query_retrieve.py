@@ -5,9 +5,11 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from pydicom import dcmread
 from pydicom.dataset import Dataset
+from pydicom.encaps import encapsulate
 from pydicom.uid import JPEG2000, CTImageStorage, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pynetdicom import AllStoragePresentationContexts, evt
 from pynetdicom.sop_class import (  # type: ignore[attr-defined]
@@ -383,3 +385,61 @@ async def test_a_compressed_object_is_sent_as_stored_to_those_who_take_it(networ
 
     assert counts(answers[-1][0]) == (1, 0, 0)
     assert receiver.received[0].file_meta.TransferSyntaxUID == syntax
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [
+        ("JPEG2000.dcm", ExplicitVRLittleEndian),
+        ("MR_small_RLE.dcm", ExplicitVRLittleEndian),
+        ("MR_small_jp2klossless.dcm", ExplicitVRLittleEndian),
+        ("MR_small_jpeg_ls_lossless.dcm", ExplicitVRLittleEndian),
+        ("SC_rgb_jpeg_gdcm.dcm", ExplicitVRLittleEndian),
+        ("SC_rgb_rle_2frame.dcm", ExplicitVRLittleEndian),
+        ("SC_rgb_small_odd_jpeg.dcm", ExplicitVRLittleEndian),
+        ("SC_rgb_jpeg_dcmtk.dcm", ExplicitVRLittleEndian),
+        ("rtdose_rle.dcm", ExplicitVRLittleEndian),
+        ("SC_rgb_rle_2frame.dcm", ImplicitVRLittleEndian),
+    ],
+)
+async def test_a_compressed_object_is_decoded_for_a_receiver_that_takes_no_better(
+    network: Network, name: str, wanted: str
+) -> None:
+    original = dcmread(wheel_file(name))
+    await have(network, wheel_file(name).read_bytes())
+    receiver = Receiver()
+
+    answers = await asyncio.to_thread(
+        retrieve,
+        network.port,
+        receiver,
+        {str(original.SOPClassUID): [wanted]},
+        QueryRetrieveLevel="IMAGE",
+        SOPInstanceUID=str(original.SOPInstanceUID),
+    )
+
+    assert counts(answers[-1][0]) == (1, 0, 0)
+    (received,) = receiver.received
+    assert received.file_meta.TransferSyntaxUID == wanted
+    assert received.pixel_array.shape == original.pixel_array.shape
+    assert np.abs(received.pixel_array.astype(int) - original.pixel_array.astype(int)).max() <= 3
+    assert received.get("NumberOfFrames") == original.get("NumberOfFrames")
+
+
+async def test_a_compressed_object_that_cannot_be_decoded_is_a_failed_suboperation(network: Network) -> None:
+    original = dcmread(wheel_file("JPEG2000.dcm"))
+    original.PixelData = encapsulate([b"no codestream at all" * 50])
+    await have(network, encode(original))
+    receiver = Receiver()
+
+    answers = await asyncio.to_thread(
+        retrieve,
+        network.port,
+        receiver,
+        {str(original.SOPClassUID): [ExplicitVRLittleEndian]},
+        QueryRetrieveLevel="IMAGE",
+        SOPInstanceUID=str(original.SOPInstanceUID),
+    )
+
+    assert answers[-1][0].Status == SOME_FAILED
+    assert counts(answers[-1][0]) == (0, 1, 0)
