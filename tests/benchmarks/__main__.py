@@ -1,4 +1,4 @@
-"""`make bench`: `python -m tests.benchmarks [--json] [suite] …`, by default all of `SUITES`."""
+"""`make bench`: `python -m tests.benchmarks [--json] [suite] …` with the names of `SUITES`, all of them by default."""
 
 import asyncio
 import sys
@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from tests.benchmarks import archive, orthanc, pictures, server
+from tests.benchmarks import archive, dimse, orthanc, pictures, server
 from tests.benchmarks.figure import Figure, show
 
 
@@ -19,6 +19,11 @@ def _archive() -> Iterable[Figure]:
     for row in archive.rows():
         target = "≤ 10 ms" if row.name.startswith("patient query") else ""
         yield Figure(row.name, row.value, "", target=target)
+
+
+def _dimse() -> Iterable[Figure]:
+    with tempfile.TemporaryDirectory() as folder:
+        yield from dimse.rows(Path(folder))
 
 
 def _pictures() -> Iterable[Figure]:
@@ -38,6 +43,7 @@ def _orthanc() -> Iterable[Figure]:
 SUITES: dict[str, Callable[[], Iterable[Figure]]] = {
     "server": _server,
     "archive": _archive,
+    "dimse": _dimse,
     "pictures": _pictures,
     "orthanc": _orthanc,
 }
