@@ -178,7 +178,7 @@ class Reconciler:
             body=dict(announcement.body),
         )
         stored = await self._feed.append(event, key=announcement.state_key)
-        is_new = stored.received_at == event.received_at
+        is_new = stored.received_at == event.received_at  # or another replica's, of the same millisecond
         if is_new:
             self._told(announcement)
         return is_new

@@ -8,7 +8,11 @@ from pydantic import SecretStr
 from graph.archives import orthanc_address, worklist_address
 from graph.settings import Settings
 
-PACS = {"pacs_url": "https://orthanc:8042/dicom-web", "pacs_username": "me", "pacs_password": SecretStr("the PACS's")}
+PACS: dict[str, Any] = {
+    "pacs_url": "https://orthanc:8042/dicom-web",
+    "pacs_username": "me",
+    "pacs_password": SecretStr("the PACS's"),
+}
 
 
 def settings(**more: Any) -> Settings:
