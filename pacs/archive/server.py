@@ -7,6 +7,7 @@ from pathlib import Path
 import uvicorn
 
 from pacs.archive.app import create_archive
+from pacs.archive.dimse.server import probe
 from pacs.archive.lock import DataLock
 from pacs.archive.options import ArchiveOptions
 
@@ -30,6 +31,8 @@ def run(
     """
     lock = DataLock(options.data_dir)
     lock.acquire(_LOCK_WAIT_SECONDS)
+    if options.dimse is not None:
+        probe(options.dimse)
     config = uvicorn.Config(
         create_archive(options, lock),
         uds=str(socket) if socket else None,

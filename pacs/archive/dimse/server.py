@@ -2,6 +2,7 @@
 
 import asyncio
 import ipaddress
+import os
 import socket
 import threading
 import time
@@ -64,9 +65,7 @@ class DimseServer:
             is_full=self._is_full,
             ended=self._ended,
         )
-        self._listener = socket.create_server(
-            (options.host, options.port), family=_family(options.host), backlog=_BACKLOG
-        )
+        self._listener = _listener(options)
         self._listener.settimeout(_LOOK_SECONDS)
         self._thread.start()
         log.info("dimse_listening", port=self.port, ae_title=options.ae_title, tls=context is not None)
@@ -136,6 +135,21 @@ class DimseServer:
             return list(self._associations)
 
 
+def probe(options: DimseOptions) -> None:
+    """Does nothing if a server of these options can start; else the sentence of its `OSError` says what to change."""
+    try:
+        if options.tls is not None:
+            tls.accepting(options.tls)
+            tls.calling(options.tls)
+    except OSError as error:
+        raise OSError("TLS on the DICOM network: certificate, key and authority are no PEM files that fit") from error
+    try:
+        _listener(options).close()
+    except OSError as error:
+        reason = f"DICOM port {options.port} on {options.host}: {os.strerror(error.errno or 0)}"
+        raise OSError(f"{reason}; take another one") from None
+
+
 def is_loopback(host: str) -> bool:
     """Whether only this machine reaches what listens on an address."""
     try:
@@ -144,5 +158,6 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _family(host: str) -> socket.AddressFamily:
-    return socket.AF_INET6 if ":" in host else socket.AF_INET
+def _listener(options: DimseOptions) -> socket.socket:
+    family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
+    return socket.create_server((options.host, options.port), family=family, backlog=_BACKLOG)

@@ -20,7 +20,7 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]
 )
 
 from pacs.archive.dimse import server
-from pacs.archive.dimse.options import TlsFiles
+from pacs.archive.dimse.options import DimseOptions, TlsFiles
 from pacs.peers import Peer, Peers, parse_peers
 from tests.pacs.archive.dimse import certificates
 from tests.pacs.archive.dimse.network import Network, Receiver, associated, dimse_threads, on_network, send, soon
@@ -297,3 +297,13 @@ async def test_a_stop_lets_a_running_store_finish(data_dir: Path) -> None:
         await soon(lambda: bool(network.leftovers) or sending.done())
         (answer,) = await sending
         assert answer.Status == 0
+
+
+def test_a_taken_port_and_files_that_do_not_fit_are_told_in_a_sentence(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(OSError, match="take another one"):
+        server.probe(DimseOptions(port=taken.getsockname()[1]))
+    text = tmp_path / "text"
+    text.write_text("no PEM")
+    with pytest.raises(OSError, match="PEM"):
+        server.probe(DimseOptions(port=0, tls=TlsFiles(text, text)))
+    server.probe(DimseOptions(port=0))
