@@ -89,6 +89,13 @@ class ArchiveAssociation(Association):
         finally:
             self._end()
 
+    def hang_up(self) -> None:
+        """Ends the connection under whatever still waits for it."""
+        connection = self.dul.socket
+        if connection is not None:
+            connection._shutdown_socket()
+        self._client.close()
+
     def sink(self, context_id: int, sop_class: Any, sop_instance: Any) -> Sink | None:
         """Where a dataset that comes in under a context goes, if not into memory."""
         context = self._accepted_cx.get(context_id)

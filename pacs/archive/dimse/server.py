@@ -6,7 +6,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 import structlog
@@ -22,7 +22,7 @@ log = structlog.get_logger(__name__)
 
 _BACKLOG = 64
 _LOOK_SECONDS = 0.5
-_JOIN_SECONDS = 10.0
+_ABORT_SECONDS, _JOIN_SECONDS = 1.0, 5.0
 _POLL_SECONDS = 0.02
 
 
@@ -78,13 +78,21 @@ class DimseServer:
             self._listener.shutdown(socket.SHUT_RDWR)
         self._thread.join(_JOIN_SECONDS)
         self._listener.close()
-        deadline = time.monotonic() + self._options.stop_seconds
-        while time.monotonic() < deadline and any(one.is_busy for one in self._open()):
-            time.sleep(_POLL_SECONDS)
+        self._wait(self._options.stop_seconds, lambda: any(one.is_busy for one in self._open()))
         for association in self._open():
-            association.abort()
+            association.abort(block=False)
+        self._wait(_ABORT_SECONDS, self._open)
+        for association in self._open():
+            association.hang_up()
         for association in self._open():
             association.join(_JOIN_SECONDS)
+
+    @staticmethod
+    def _wait(seconds: float, holds: Callable[[], object]) -> None:
+        """Waits while something holds, but not longer."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline and holds():
+            time.sleep(_POLL_SECONDS)
 
     def _accept(self) -> None:
         assert self._listener is not None  # noqa: S101  # the thread starts with it

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from pydicom.uid import CTImageStorage, ImplicitVRLittleEndian
-from pynetdicom import AE
+from pynetdicom import AE, build_context, build_role
 from pynetdicom.dsutils import encode
 from pynetdicom.sop_class import (  # type: ignore[attr-defined]
     StudyRootQueryRetrieveInformationModelFind,
@@ -21,12 +21,23 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]
 
 from pacs.archive.dimse import server
 from pacs.archive.dimse.options import DimseOptions, TlsFiles
+from pacs.archive.options import ArchiveOptions
 from pacs.peers import Peer, Peers, parse_peers
 from tests.pacs.archive.dimse import certificates
-from tests.pacs.archive.dimse.network import Network, Receiver, associated, dimse_threads, on_network, send, soon
+from tests.pacs.archive.dimse.network import (
+    Network,
+    Receiver,
+    associated,
+    dimse_threads,
+    free_port,
+    on_network,
+    send,
+    soon,
+)
 from tests.pacs.archive.dimse.peer import dataset
 from tests.pacs.archive.dimse.test_store import get_command, pdata, store_command
 from tests.pacs.archive.samples import instance
+from tests.pacs.archive.serving import running
 
 QUICK: dict[str, Any] = {"acse_seconds": 0.5, "dimse_seconds": 0.5, "network_seconds": 0.5}
 A_ABORT = 0x07
@@ -287,6 +298,44 @@ def _is_let_in(port: int, context: ssl.SSLContext | None) -> bool:
             return True
         except OSError:
             return False
+
+
+async def test_a_stop_does_not_wait_for_a_receiver_that_does_not_read(data_dir: Path) -> None:
+    get = StudyRootQueryRetrieveInformationModelGet
+    wanted = {CTImageStorage: [str(ImplicitVRLittleEndian)], get: [str(ImplicitVRLittleEndian)]}
+    options: dict[str, Any] = {"network_seconds": 60.0, "stop_seconds": 0.2}
+    stalled = []
+    started = 0.0
+    async with running(
+        ArchiveOptions(data_dir=data_dir, dimse=DimseOptions(port=(port := free_port()), **options))
+    ) as web:
+        assert (await web.store(instance(EncapsulatedDocument=bytes(32_000_000)))).status_code == 200
+
+        def stall() -> None:
+            association = AE("STALLER").associate(
+                "127.0.0.1",
+                port,
+                [build_context(one, *syntaxes) for one, syntaxes in wanted.items()],
+                ext_neg=[build_role(CTImageStorage, scp_role=True)],
+            )
+            (context,) = (one.context_id for one in association.accepted_contexts if one.abstract_syntax == get)
+            connection = association.dul.socket
+            assert connection is not None
+            association.dul._is_transport_event = lambda: False  # type: ignore[method-assign]  # it reads no more
+            identifier = dataset(QueryRetrieveLevel="STUDY", StudyInstanceUID="1.2.3.1")
+            connection.send(get_command(context or 0) + pdata(context or 0, 2, encode(identifier, True, True) or b""))
+            stalled.append((association, connection.socket))
+
+        await asyncio.to_thread(stall)
+        await asyncio.sleep(0.5)
+        started = time.monotonic()
+    assert time.monotonic() - started < 8
+    assert dimse_threads() == []
+    for association, connection in stalled:
+        association.dul.kill_dul()
+        association.kill()
+        if connection is not None:
+            connection.close()
 
 
 async def test_a_stop_lets_a_running_store_finish(data_dir: Path) -> None:
