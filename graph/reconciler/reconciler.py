@@ -10,14 +10,14 @@ crash loses nothing; replicas may move each other's back, which costs requests a
 import asyncio
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import structlog
 
 from graph.reconciler.position import Position
+from graph.reconciler.waiting import Waiting, WaitingList
 from pacs.announcement import Announcement, BadAnnouncement
 from pacs.errors import NotFound, PacsError, PacsFault
-from pacs.orthanc import Level, Orthanc
+from pacs.orthanc import Orthanc
 from persistence.errors import StoreError
 from persistence.feed import ExamFeed
 from persistence.protocol import Bookmarks
@@ -30,14 +30,6 @@ _PAGES_A_LOOK = 10
 _LONGEST_PAUSE_SECONDS = 60.0
 
 Told = Callable[[Announcement], None]
-
-
-@dataclass(frozen=True)
-class Waiting:
-    """Something that the log named: a study, or an instance whose study is not known yet."""
-
-    level: Level
-    id: str
 
 
 class Reconciler:
@@ -67,7 +59,7 @@ class Reconciler:
         self._name = f"orthanc-changes:{hashlib.sha256(url.encode()).hexdigest()[:16]}"
         self._read: Position | None = None
         self._saved: Position | None = None
-        self._waiting: dict[Waiting, Position] = {}  # and where the log is to be read from to find each again
+        self._waiting = WaitingList()
         self._unreadable: set[Waiting] = set()
         self._task: asyncio.Task[None] | None = None
 
@@ -90,7 +82,7 @@ class Reconciler:
         if self._read is None:
             self._read = await self._begin()
         await self._find_studies()
-        announced = [waiting for waiting in self._studies() if await self._announce(waiting)]
+        announced = [waiting for waiting in self._waiting.of("studies") if await self._announce(waiting)]
         if announced:
             log.info("exams announced that nobody had announced", count=len(announced))
         self._read, is_done = await self._read_on(await self._continue(self._read))
@@ -130,7 +122,7 @@ class Reconciler:
 
     async def _find_studies(self) -> None:
         """Puts in the place of every waiting instance its study, for a whole series at once."""
-        instances = {waiting.id for waiting in self._waiting if waiting.level == "instances"}
+        instances = {waiting.id for waiting in self._waiting.of("instances")}
         while instances:
             instance = instances.pop()
             waiting = Waiting("instances", instance)
@@ -142,13 +134,10 @@ class Reconciler:
             self._unreadable.discard(waiting)
             study, siblings = found or (None, frozenset({instance}))
             for sibling in siblings & {instance, *instances}:
-                position = self._waiting.pop(Waiting("instances", sibling))
+                position = self._waiting.remove(Waiting("instances", sibling))
                 if study is not None:
-                    self._wait_for(Waiting("studies", study), position)
+                    self._waiting.add(Waiting("studies", study), position)
             instances -= siblings
-
-    def _studies(self) -> list[Waiting]:
-        return [waiting for waiting in self._waiting if waiting.level == "studies"]
 
     async def _announce(self, waiting: Waiting) -> bool:
         """Whether the study was stable, and nobody had announced it as it is."""
@@ -165,7 +154,7 @@ class Reconciler:
         except PacsFault as error:
             self._complain(waiting, error)
             return False
-        del self._waiting[waiting]
+        self._waiting.remove(waiting)
         self._unreadable.discard(waiting)
         return is_new
 
@@ -203,7 +192,7 @@ class Reconciler:
             return read  # cleared, and nothing new that would tell whether numbers go on
         log.info("Orthanc's log of changes is not the one that was read: it is read from its beginning")
         beginning = read.at_beginning()
-        self._waiting = dict.fromkeys(self._waiting, beginning)
+        self._waiting.move_all(beginning)
         return beginning
 
     async def _read_on(self, position: Position) -> tuple[Position, bool]:
@@ -212,19 +201,14 @@ class Reconciler:
             page = await self._orthanc.changes(position.sequence, _PAGE)
             for change in page.entries:
                 if change.level and position.is_news(change):
-                    self._wait_for(Waiting(change.level, change.id), position)
+                    self._waiting.add(Waiting(change.level, change.id), position)
                 position = position.after(change)
             if page.is_done:
                 return position.at_end(), True
         return position, False
 
-    def _wait_for(self, waiting: Waiting, position: Position) -> None:
-        """From before the earliest change that names it."""
-        earliest = self._waiting.get(waiting, position)
-        self._waiting[waiting] = min(earliest, position, key=lambda one: one.sequence)
-
     async def _save(self, read: Position) -> None:
-        safe = min((read, *self._waiting.values()), key=lambda position: position.sequence)
+        safe = self._waiting.safe(read)
         if safe != self._saved:
             await self._bookmarks.save_bookmark(self._name, safe.text())
             self._saved = safe
