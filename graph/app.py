@@ -1,5 +1,6 @@
 """`create_app(settings)`: everything is put together here, once. The first file to read."""
 
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -8,13 +9,14 @@ from starlette.middleware import Middleware
 from starlette.requests import HTTPConnection
 from starlette.routing import Route, WebSocketRoute
 
-from graph.access import LOCAL
 from graph.access_records.actions import ANNOUNCE_EXAM, EXPORT_STUDY
 from graph.access_records.log import AccessLog
 from graph.access_records.patients import Patients
 from graph.access_records.routes import RecordedSignIn
 from graph.access_records.trail import Trail, address_of, refuse_unrecorded
 from graph.archives import open_worklist_of, pacs_address
+from graph.authentication.credentials import identify
+from graph.authentication.start import start_authenticator
 from graph.context import Context, Services
 from graph.engine.limits import Limits
 from graph.engine.view import GraphQLView, ViewOptions
@@ -100,7 +102,10 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         await access_log.start()
         stack.push_async_callback(access_log.aclose)
         worklist = await open_worklist_of(settings, stack)
-        app.state.services = Services(settings, pacs, worklist, store, feed, access_log, *_rates(settings))
+        authenticator = await start_authenticator(settings, stack)
+        app.state.services = Services(
+            settings, pacs, worklist, store, feed, access_log, *_rates(settings), authenticator=authenticator
+        )
         await start_reconciler(app.state.services, stack)
         yield
 
@@ -126,7 +131,7 @@ def _graphql_view(settings: Settings) -> GraphQLView:
         max_rows=settings.max_rows,
     )
     options = ViewOptions(
-        graphiql=settings.on_loopback if settings.graphiql is None else settings.graphiql,
+        graphiql=settings.serves_graphiql,
         max_body_bytes=settings.max_query_bytes,
         max_upload_bytes=settings.max_upload_bytes,
         max_upload_files=settings.max_upload_files,
@@ -139,9 +144,10 @@ def _graphql_view(settings: Settings) -> GraphQLView:
         operation_timeout_seconds=settings.operation_timeout_seconds,
         allowed_origins=settings.allowed_origins,
     )
-    introspection = settings.on_loopback if settings.introspection is None else settings.introspection
-    schema = contract_schema(limits, introspection=introspection, compiled_selections=settings.compiled_selections)
-    return GraphQLView(schema, _context, options, client_of=_client_of)
+    schema = contract_schema(
+        limits, introspection=settings.serves_introspection, compiled_selections=settings.compiled_selections
+    )
+    return GraphQLView(schema, _context, options, lifetime_seconds=_lifetime_seconds, client_of=_client_of)
 
 
 def _rates(settings: Settings) -> tuple[Rates, Rates]:
@@ -161,9 +167,16 @@ def _client_of(connection: HTTPConnection, context: Context | None) -> str:
     return client_key(connection, context.principal if context else None)
 
 
+def _lifetime_seconds(context: Context) -> float | None:
+    """How long a socket may stay open: until its client's token expires."""
+    expires_at = context.principal.expires_at
+    return None if expires_at is None else max(0.0, expires_at - time.time())
+
+
 async def _context(connection: HTTPConnection) -> Context:
     services: Services = connection.app.state.services
-    services.rates.admit(client_key(connection, LOCAL))
+    who = await identify(connection)
+    services.rates.admit(client_key(connection, who))
     refuse_unrecorded(services.access_log)
-    trail = Trail(services.access_log, LOCAL, address_of(connection))
-    return Context(services, LOCAL, Links.of(connection, services.settings.public_url), trail)
+    trail = Trail(services.access_log, who, address_of(connection))
+    return Context(services, who, Links.of(connection, services.settings.public_url), trail)

@@ -1,4 +1,4 @@
-"""The command line: `dicom-graph serve | archive | upload | doctor | schema`.
+"""The command line: `dicom-graph serve | archive | upload | doctor | api-key | schema`.
 
 Each command imports what it needs when it runs, so that none waits for what another needs.
 """
@@ -17,6 +17,8 @@ app = typer.Typer(
 )
 archive_app = typer.Typer(help="The embedded PACS.", invoke_without_command=True)
 app.add_typer(archive_app, name="archive")
+api_key_app = typer.Typer(help="Keys of services, for AUTH=api-key.", no_args_is_help=True)
+app.add_typer(api_key_app, name="api-key")
 
 
 @app.command()
@@ -156,6 +158,27 @@ def doctor(
     except SettingsError as error:
         _fail(error, code=1)
     raise typer.Exit(0 if is_well else 1)
+
+
+@api_key_app.command("new")
+def new_api_key(
+    name: Annotated[str, typer.Argument(help="Whose key it is; access records show it.")],
+    role: Annotated[str, typer.Option(help="PATIENT, DIAGNOSTIC, INTEGRATION or ADMIN.")],
+    patient_id: Annotated[str | None, typer.Option(help="Whose exams a PATIENT sees.")] = None,
+    file: Annotated[Path, typer.Option(envvar="API_KEY_FILE", help="The file; made where there is none.")] = Path(
+        "api-keys.jsonl"
+    ),
+) -> None:
+    """Makes a key, prints it this once, and adds its hash to the file. To end a key, remove its line."""
+    from graph.access import Role
+    from graph.authentication.api_keys import BadKeyFile, new_key
+
+    if role.upper() not in Role.__members__:
+        _fail(f"--role is one of {', '.join(Role.__members__)}")
+    try:
+        typer.echo(new_key(file, name, Role[role.upper()], patient_id))
+    except (BadKeyFile, OSError) as error:
+        _fail(error)
 
 
 @app.command()

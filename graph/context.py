@@ -9,6 +9,7 @@ import strawberry
 from graph.access import Identity
 from graph.access_records.log import AccessLog
 from graph.access_records.trail import Trail
+from graph.authentication.authenticator import Authenticator
 from graph.links import Links
 from graph.loaders import Loaders
 from graph.rates import Rates
@@ -31,6 +32,7 @@ class Services:
     access_log: AccessLog
     rates: Rates
     callback_rates: Rates
+    authenticator: Authenticator
 
 
 @dataclass

@@ -138,10 +138,9 @@ def _dicom_address(settings: Settings) -> str:
 
 def _announce(settings: Settings, base: str) -> None:
     """Says where everything is, for the person who started the server."""
-    graphiql = settings.on_loopback if settings.graphiql is None else settings.graphiql
     lines = {
         "GraphQL": f"{base}/graphql",
-        "GraphiQL": f"{base}/graphql in a browser" if graphiql else "off (GRAPHIQL)",
+        "GraphiQL": f"{base}/graphql in a browser" if settings.serves_graphiql else "off (GRAPHIQL)",
         "PACS": settings.pacs_url or "embedded",
         **({"DICOM": _dicom_address(settings)} if settings.dimse_port is not None else {}),
         "Callback": f"{base}/new-exam-callback",

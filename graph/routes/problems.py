@@ -27,7 +27,9 @@ def _contract(_: Request, error: Exception) -> Response:
     known = translate(error) or ContractError(ErrorCode.INTERNAL_SERVER_ERROR, "the request failed")
     extensions = known.extensions or {}
     seconds = extensions.get("retryAfterSeconds")
-    headers = {"Retry-After": str(seconds)} if seconds is not None else None
+    headers = {"Retry-After": str(seconds)} if seconds is not None else {}
+    if known.code is ErrorCode.UNAUTHENTICATED:
+        headers["WWW-Authenticate"] = "Bearer"
     return problem(extensions.get("status", known.code.status), known.message, code=known.code.value, headers=headers)
 
 

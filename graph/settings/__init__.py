@@ -4,11 +4,12 @@ A wrong value stops the start with a sentence that names the variable (`Settings
 the README's table is tested against the class that joins them.
 """
 
-from typing import Any
+from typing import Any, Self
 
-from pydantic import ValidationError
+from pydantic import ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from graph.settings.authentication import AuthenticationSettings
 from graph.settings.dimse import DimseSettings
 from graph.settings.events import EventSettings
 from graph.settings.limits import LimitSettings
@@ -27,6 +28,7 @@ class SettingsError(ValueError):
 
 class Settings(
     ServingSettings,
+    AuthenticationSettings,
     PacsSettings,
     DimseSettings,
     WorklistSettings,
@@ -38,6 +40,29 @@ class Settings(
     """What can be set, each with its unit, its default and a sentence."""
 
     model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True)
+
+    @model_validator(mode="after")
+    def _not_open_to_everybody(self) -> Self:
+        if not self.on_loopback and (self.auth == "none" or self.callback_token is None):
+            raise ValueError(
+                f"HOST={self.host} is not a loopback address: set AUTH to jwt or api-key, and CALLBACK_TOKEN, first"
+            )
+        return self
+
+    @property
+    def is_for_trying(self) -> bool:
+        """Whether nobody but the person at this machine is served: then it shows what helps to try it."""
+        return self.on_loopback and self.auth == "none"
+
+    @property
+    def serves_graphiql(self) -> bool:
+        """Whether browsers get GraphiQL at /graphql."""
+        return self.is_for_trying if self.graphiql is None else self.graphiql
+
+    @property
+    def serves_introspection(self) -> bool:
+        """Whether the schema tells of itself."""
+        return self.is_for_trying if self.introspection is None else self.introspection
 
 
 def load(**overrides: Any) -> Settings:

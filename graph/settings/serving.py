@@ -14,7 +14,9 @@ from graph.settings.urls import HttpUrl, plain_origin
 class ServingSettings(BaseModel):
     """Where it listens, what it keeps, what it shows."""
 
-    host: str = Field("127.0.0.1", description="Address to listen on; only loopback addresses without authentication.")
+    host: str = Field(
+        "127.0.0.1", description="Address to listen on; others than loopback need AUTH and CALLBACK_TOKEN."
+    )
     port: int = Field(8000, ge=0, le=65535, description="TCP port to listen on; 0 takes a free one.")
     public_url: HttpUrl | None = Field(
         None, description="URL under which clients reach the server, for links in answers; unset: as each request says."
@@ -25,20 +27,13 @@ class ServingSettings(BaseModel):
     data_dir: Path = Field(Path(".data"), description="Folder for everything the server keeps on disk.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
     graphiql: bool | None = Field(
-        None, description="Whether GET /graphql shows GraphiQL to browsers; unset: on loopback only."
+        None, description="Whether GET /graphql shows GraphiQL to browsers; unset: on loopback with AUTH=none."
     )
     introspection: bool | None = Field(
-        None, description="Whether clients may introspect the schema; unset: on loopback only."
+        None, description="Whether clients may introspect the schema; unset: on loopback with AUTH=none."
     )
     compiled_selections: bool = Field(True, description="Whether plain selections run as compiled functions (faster).")
     shutdown_seconds: int = Field(10, ge=0, description="How long running requests may take to finish at a stop.")
-
-    @field_validator("host")
-    @classmethod
-    def _loopback(cls, host: str) -> str:
-        if not is_loopback(host):
-            raise ValueError("is not a loopback address, and without authentication the server listens on no other")
-        return host
 
     @field_validator("cors_origins", mode="before")
     @classmethod

@@ -30,6 +30,15 @@ def test_the_readme_has_every_setting_with_its_default_and_sentence() -> None:
     ("name", "value", "hint"),
     [
         ("HOST", "0.0.0.0", "loopback"),
+        ("AUTH", "basic", "api-key"),
+        ("AUTH=jwt", "jwt", "JWT_ISSUER"),
+        ("AUTH=api-key", "api-key", "API_KEY_FILE"),
+        ("API_KEY_FILE", "/nowhere/keys", "not a file"),
+        ("API_KEY_FILE", __file__, "line 1"),
+        ("JWT_JWKS_FILE", __file__, "JWKS"),
+        ("JWT_ALGORITHMS", "RS256,none", "none of"),
+        ("JWT_ROLES", "doctor=KING", "DIAGNOSTIC"),
+        ("JWT_LEEWAY_SECONDS", "-1", "greater"),
         ("PORT", "abc", "integer"),
         ("PORT", "70000", "65535"),
         ("PACS_URL", "orthanc:8042", "http"),
@@ -60,7 +69,7 @@ def test_the_readme_has_every_setting_with_its_default_and_sentence() -> None:
     ],
 )
 def test_a_wrong_value_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, name: str, value: str, hint: str) -> None:
-    monkeypatch.setenv(name, value)
+    monkeypatch.setenv(name.partition("=")[0], value)
 
     with pytest.raises(SettingsError) as error:
         load()
@@ -86,3 +95,54 @@ def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("PACS_URL", "")
 
     assert load().pacs_url is None
+
+
+_TOKENS = {"auth": "jwt", "jwt_issuer": "https://issuer.example", "jwt_audience": "dicom-graph"}
+_SECRET = "a secret of 32 characters or more"
+
+
+@pytest.mark.parametrize(
+    ("changes", "hint"),
+    [
+        ({}, "one of JWT_JWKS_URL"),
+        ({"jwt_secret": _SECRET, "jwt_jwks_url": "https://issuer.example/jwks"}, "one of JWT_JWKS_URL"),
+        ({"jwt_secret": _SECRET, "jwt_audience": ""}, "JWT_AUDIENCE"),
+        ({"jwt_secret": "short"}, "32 characters"),
+        ({"jwt_secret": _SECRET, "jwt_algorithms": "HS512"}, "64 characters"),
+        ({"jwt_secret": _SECRET, "jwt_algorithms": "HS256,RS256"}, "with JWT_SECRET"),
+        ({"jwt_jwks_url": "https://issuer.example/jwks", "jwt_algorithms": "HS256"}, "with JWT_SECRET"),
+    ],
+)
+def test_tokens_need_whose_they_are_and_one_kind_of_key(changes: dict[str, str], hint: str) -> None:
+    with pytest.raises(SettingsError) as error:
+        load(**{**_TOKENS, **changes})
+
+    assert hint in str(error.value)
+    assert _SECRET not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_refused"),
+    [
+        ({}, True),
+        ({"callback_token": "token"}, True),
+        ({**_TOKENS, "jwt_secret": _SECRET}, True),
+        ({**_TOKENS, "jwt_secret": _SECRET, "callback_token": "token"}, False),
+    ],
+)
+def test_off_loopback_clients_and_pacs_prove_who_they_are(changes: dict[str, str], is_refused: bool) -> None:
+    for host in ("0.0.0.0", "::", "192.0.2.1", "pacs.example"):
+        if is_refused:
+            with pytest.raises(SettingsError, match="AUTH to jwt or api-key, and CALLBACK_TOKEN"):
+                load(host=host, **changes)
+        else:
+            assert load(host=host, **changes).host == host
+
+
+def test_graphiql_and_introspection_are_off_with_authentication_unless_they_are_set() -> None:
+    authenticated = {**_TOKENS, "jwt_secret": _SECRET}
+    assert (load().serves_graphiql, load().serves_introspection) == (True, True)
+    closed = load(**authenticated)
+    assert (closed.serves_graphiql, closed.serves_introspection) == (False, False)
+    opened = load(**authenticated, graphiql=True, introspection=True)
+    assert (opened.serves_graphiql, opened.serves_introspection) == (True, True)

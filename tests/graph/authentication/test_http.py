@@ -1,0 +1,107 @@
+"""Authentication over HTTP: before anything else, and by the Authorization header alone."""
+
+import asyncio
+from typing import Any
+
+import httpx
+import pytest
+
+from graph.settings import Settings
+from tests.graph.authentication.issuer import with_secret
+from tests.graph.conftest import serving
+
+ME = "{ me { subject role patientID } }"
+
+
+def bearer(**said: Any) -> dict[str, str]:
+    return {"Authorization": f"Bearer {with_secret(**said)}"}
+
+
+async def ask(client: httpx.AsyncClient, headers: dict[str, str], query: str = ME) -> httpx.Response:
+    return await client.post("/graphql", json={"query": query}, headers=headers)
+
+
+async def test_a_token_says_who_asks(stranger: httpx.AsyncClient) -> None:
+    answer = await ask(stranger, bearer(sub="p-17", role="PATIENT", patient_id="P1"))
+    assert answer.json() == {"data": {"me": {"subject": "p-17", "role": "PATIENT", "patientID": "P1"}}}
+    lower = await ask(stranger, {"authorization": f"bearer   {with_secret()}"})
+    assert lower.json()["data"]["me"]["subject"] == "anna"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Authorization": ""},
+        {"Authorization": "Bearer"},
+        {"Authorization": "Bearer "},
+        {"Authorization": "Basic YTpi"},
+        {"Authorization": "Bearer abc"},
+        {"Authorization": "Bearer " + "a" * 20_000},
+        {"Cookie": "token=abc"},
+        {"X-Forwarded-User": "admin"},
+    ],
+    ids=str,
+)
+async def test_without_a_good_token_nobody_gets_in(stranger: httpx.AsyncClient, headers: dict[str, str]) -> None:
+    for answer in (await ask(stranger, headers), await stranger.get("/graphql?query={me{role}}", headers=headers)):
+        assert answer.status_code == 401
+        assert answer.headers["WWW-Authenticate"] == "Bearer"
+        (error,) = answer.json()["errors"]
+        assert error["extensions"] == {"code": "UNAUTHENTICATED", "status": 401}
+        assert "data" not in answer.json()
+
+
+async def test_a_token_in_a_cookie_or_url_does_not_count(stranger: httpx.AsyncClient) -> None:
+    token = with_secret(role="ADMIN")
+    for answer in (
+        await ask(stranger, {"Cookie": f"token={token}; Authorization=Bearer {token}"}),
+        await stranger.post(f"/graphql?token={token}&access_token={token}", json={"query": ME}),
+    ):
+        assert answer.status_code == 401
+
+
+async def test_a_known_client_without_a_role_is_forbidden(stranger: httpx.AsyncClient) -> None:
+    answer = await ask(stranger, bearer(role="nurse"))
+    assert answer.status_code == 403
+    assert answer.json()["errors"][0]["extensions"]["code"] == "FORBIDDEN"
+
+
+async def test_graphiql_and_introspection_are_closed(stranger: httpx.AsyncClient) -> None:
+    page = await stranger.get("/graphql", headers={"Accept": "text/html"})
+    assert page.status_code == 401
+    answer = await ask(stranger, bearer(role="ADMIN"), "{ __schema { types { name } } }")
+    assert answer.json()["errors"][0]["extensions"]["code"] == "GRAPHQL_VALIDATION_FAILED"
+
+
+async def test_who_keeps_guessing_is_told_to_wait_but_who_knows_gets_in(secured: Settings) -> None:
+    slow = secured.model_copy(update={"rate_per_second": 0.01, "rate_burst": 5})
+    async with serving(slow) as url, httpx.AsyncClient(base_url=url) as client:
+        statuses = [(await ask(client, {"Authorization": "Bearer wrong"})).status_code for _ in range(8)]
+        assert statuses == [401] * 5 + [429] * 3
+        assert (await ask(client, bearer())).status_code == 200
+
+
+async def test_an_upload_is_refused_before_it_is_read(secured: Settings) -> None:
+    """The client says that a GiB follows, sends nothing of it, and has its answer."""
+    async with serving(secured) as url:
+        host, port = url.removeprefix("http://").split(":")
+        for kind in ("multipart/form-data; boundary=x", "application/json"):
+            reader, writer = await asyncio.open_connection(host, int(port))
+            head = f"POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: {kind}\r\nContent-Length: {1 << 30}\r\n"
+            writer.write(f"{head}Expect: 100-continue\r\nGraphQL-Require-Preflight: 1\r\n\r\n".encode())
+            answer = await asyncio.wait_for(reader.readuntil(b"\r\n"), 5)
+            assert answer.startswith(b"HTTP/1.1 401"), answer
+            writer.close()
+            await writer.wait_closed()
+
+
+async def test_tokens_and_keys_are_in_no_log_line(
+    stranger: httpx.AsyncClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good, bad = with_secret(), with_secret(aud="somebody-else", sub="secret-name")
+    await ask(stranger, {"Authorization": f"Bearer {good}"})
+    await ask(stranger, {"Authorization": f"Bearer {bad}"})
+    written = "".join(capsys.readouterr())
+    assert "token refused" in written
+    assert not any(part in written for part in (good[:40], bad.split(".")[1], bad.split(".")[2], "secret-name"))
