@@ -3,13 +3,14 @@
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import HTTPConnection
-from starlette.routing import Route, WebSocketRoute
+from starlette.routing import BaseRoute, Route, WebSocketRoute
 
-from graph.access_records.actions import ANNOUNCE_EXAM, EXPORT_STUDY
+from graph.access_records.actions import ANNOUNCE_EXAM
 from graph.access_records.log import AccessLog
 from graph.access_records.patients import Patients
 from graph.access_records.routes import RecordedSignIn
@@ -25,7 +26,7 @@ from graph.middleware import middleware
 from graph.rates import Rates, client_key
 from graph.reconciler.start import start_reconciler
 from graph.routes import callback, exam_files, health, viewer, viewer_dicomweb
-from graph.routes.guards import guarded
+from graph.routes.guards import guarded, in_table
 from graph.routes.problems import HANDLERS
 from graph.schema import contract_schema
 from graph.settings import Settings
@@ -38,8 +39,7 @@ from persistence.store import Store, open_store
 
 _POLL_SECONDS = (0.1, 1.0)
 """How often the log is looked at for events of other replicas: while somebody listens, and while nobody does."""
-
-
+_CALLBACK = "/new-exam-callback"
 _MESSAGES_AN_OPERATION = 4
 """Of a socket's client: it subscribes, completes, pings and pongs."""
 
@@ -47,35 +47,23 @@ _MESSAGES_AN_OPERATION = 4
 def create_app(settings: Settings) -> Starlette:
     """The application: GraphQL at /graphql, the REST routes, and behind them the PACS and the store."""
     view = _graphql_view(settings)
+    routes: list[BaseRoute] = [
+        Route("/graphql", view, middleware=[Middleware(RecordedSignIn)]),
+        WebSocketRoute("/graphql", view, middleware=[Middleware(RecordedSignIn)]),
+        Route(
+            _CALLBACK,
+            callback.new_exam_callback,
+            methods=["POST"],
+            middleware=guarded(_CALLBACK, ANNOUNCE_EXAM, rates=_callback_rates),
+        ),
+        *exam_files.ROUTES,
+        *viewer.ROUTES,
+        *viewer_dicomweb.ROUTES,
+        Route("/health/live", health.live),
+        Route("/health/ready", health.ready),
+    ]
     app = Starlette(
-        routes=[
-            Route("/graphql", view, middleware=[Middleware(RecordedSignIn)]),
-            WebSocketRoute("/graphql", view, middleware=[Middleware(RecordedSignIn)]),
-            Route(
-                "/new-exam-callback",
-                callback.new_exam_callback,
-                methods=["POST"],
-                middleware=guarded(ANNOUNCE_EXAM, rates=_callback_rates),
-            ),
-            *(
-                Route(
-                    f"/exams/studies/{{study}}/series/{{series}}/{level}/{{instance}}",
-                    exam_files.exam_file,
-                    middleware=guarded(exam_files.action_of),
-                )
-                for level in ("instance", "instances")
-            ),
-            Route(
-                "/exams/studies/{study}",
-                exam_files.study_media,
-                methods=["GET"],
-                middleware=guarded(EXPORT_STUDY),
-            ),
-            *viewer.ROUTES,
-            *viewer_dicomweb.ROUTES,
-            Route("/health/live", health.live),
-            Route("/health/ready", health.ready),
-        ],
+        routes=in_table(routes),
         middleware=middleware(settings),
         exception_handlers=HANDLERS,
         lifespan=_lifespan,
@@ -179,4 +167,5 @@ async def _context(connection: HTTPConnection) -> Context:
     services.rates.admit(client_key(connection, who))
     refuse_unrecorded(services.access_log)
     trail = Trail(services.access_log, who, address_of(connection))
-    return Context(services, who, Links.of(connection, services.settings.public_url), trail)
+    links = Links.of(connection, services.settings.public_url)
+    return Context(services, who, links, trail, partial(identify, connection))

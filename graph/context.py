@@ -1,5 +1,6 @@
 """What a resolver may use: built once for every request, and for every subscription socket."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -10,6 +11,7 @@ from graph.access import Identity
 from graph.access_records.log import AccessLog
 from graph.access_records.trail import Trail
 from graph.authentication.authenticator import Authenticator
+from graph.errors import ContractError, ErrorCode
 from graph.links import Links
 from graph.loaders import Loaders
 from graph.rates import Rates
@@ -43,10 +45,17 @@ class Context:
     principal: Identity
     links: Links
     trail: Trail
+    identify: Callable[[], Awaitable[Identity]] | None = None
+    """Who the client is by now; None: that cannot change."""
     loaders: Loaders = field(init=False)
 
     def __post_init__(self) -> None:
         self.forget_loaded()
+
+    async def check_still_known(self) -> None:
+        """Raises ContractError when the client is no longer who it was: a key was removed, say."""
+        if self.identify is not None and await self.identify() != self.principal:
+            raise ContractError(ErrorCode.UNAUTHENTICATED, "Sign in again.")
 
     def forget_loaded(self) -> None:
         """Begins anew what a request remembers of the PACS: a subscription does so for each of its events."""

@@ -153,6 +153,19 @@ class Pacs:
         uids = ("StudyInstanceUID", studies)
         return await self._studies.search("studies", Match({}), include={"PatientID"}, uids=uids)
 
+    async def belongs_to(
+        self, patient_id: str, study: str, series: str | None = None, instance: str | None = None
+    ) -> bool:
+        """Whether what these UIDs name, a study or an instance, is there, is this patient's, and is nobody else's."""
+        if instance is None:
+            rows = await self.owners(study)
+        else:
+            place = (study, series)
+            found = await self.stored([instance], {"PatientID"})
+            rows = [row for row in found if (row.text("StudyInstanceUID"), row.text("SeriesInstanceUID")) == place]
+        said = [row for row in rows if "PatientID" not in row or row.whole_text("PatientID") == patient_id]
+        return bool(rows) and len(await of_patient(said, patient_id, self._owners)) == len(rows)
+
     async def metadata(self, patient_id: str, study: str, series: str, instance: str | None = None) -> list[Dataset]:
         """All attributes but the bulky ones, of one instance or of all in a series of the patient (PS3.18 §10.4)."""
         below = f"/instances/{instance}" if instance else ""

@@ -44,7 +44,9 @@ class Trail:
         study_instance_uid: str | None = None,
         outcome: AccessOutcome = AccessOutcome.ALLOWED,
     ) -> None:
-        """Records that this was done, unless it is recorded already."""
+        """Records that this was done, unless it is recorded already; what a patient may not see was denied."""
+        if patient_id and not self.who.may_see(patient_id):
+            outcome = AccessOutcome.DENIED
         key = (action, _cut(patient_id), _cut(study_instance_uid), outcome)
         if key not in self._noted:
             self._noted.add(key)
@@ -65,9 +67,8 @@ def refuse_unrecorded(log: AccessLog) -> None:
     """Raises ContractError (503) while records cannot be kept: what cannot be recorded is not shown."""
     if log.is_full:
         raise ContractError(
-            ErrorCode.INTERNAL_SERVER_ERROR,
+            ErrorCode.STORE_UNAVAILABLE,
             "Accesses cannot be recorded at the moment; try again later.",
-            status=503,
             retryAfterSeconds=_RETRY_SECONDS,
         )
 

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import structlog
+from graphql import GraphQLError
 from starlette.requests import HTTPConnection
 from starlette.websockets import WebSocket, WebSocketDisconnect
 from strawberry.types.execution import PreExecutionError
@@ -245,6 +246,7 @@ class Socket:
                 if isinstance(result, PreExecutionError):
                     await self._last({"id": operation_id, "type": "error", "payload": errors})
                     return
+                _raise_if_unknown(result.errors)
                 payload = {"data": result.data, "errors": errors} if errors else {"data": result.data}
                 await self._send({"id": operation_id, "type": "next", "payload": payload})
         await self._last({"id": operation_id, "type": "complete"})
@@ -309,6 +311,13 @@ def _id(message: dict[str, Any]) -> str:
     if not isinstance(operation_id, str) or not operation_id:
         raise _Closed(4400, "The id of an operation is a string")
     return operation_id
+
+
+def _raise_if_unknown(errors: list[GraphQLError] | None) -> None:
+    """A client that is no longer known in the middle of a subscription loses its socket, as before it."""
+    for error in errors or ():
+        if (error.extensions or {}).get("code") == ErrorCode.UNAUTHENTICATED:
+            raise ContractError(ErrorCode.UNAUTHENTICATED, error.message)
 
 
 def _closing(error: ContractError) -> _Closed:

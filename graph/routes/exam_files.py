@@ -7,11 +7,13 @@ from pathlib import Path
 
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from graph.access_records.actions import RETRIEVE_INSTANCE, RETRIEVE_THUMBNAIL, Action
+from graph.access_records.actions import EXPORT_STUDY, RETRIEVE_INSTANCE, RETRIEVE_THUMBNAIL, Action
 from graph.context import Services
 from graph.errors import bad_input
+from graph.routes.guards import guarded
 from pacs.errors import NotFound
 from pacs.media import media
 from pacs.pictures import JPEG, LARGEST_THUMBNAIL
@@ -152,3 +154,11 @@ def _matches(request: Request, etag: str) -> bool:
     """RFC 9110 §13.1.2, for GET: any of the listed tags, weak or strong, or `*`."""
     tags = (tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(","))
     return any(tag in (etag, "*") for tag in tags)
+
+
+_MEDIA = "/exams/studies/{study}"
+_FILES = tuple(f"{_MEDIA}/series/{{series}}/{level}/{{instance}}" for level in ("instance", "instances"))
+ROUTES = [
+    *(Route(path, exam_file, middleware=guarded(path, action_of)) for path in _FILES),
+    Route(_MEDIA, study_media, methods=["GET"], middleware=guarded(_MEDIA, EXPORT_STUDY)),
+]

@@ -1,19 +1,119 @@
-"""What stands before every route to patient data."""
+"""What stands before every route to patient data, by its row in `graph.access.ROUTES`."""
 
 from collections.abc import Callable
 
 from starlette.middleware import Middleware
 from starlette.requests import HTTPConnection
+from starlette.routing import BaseRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from graph.access import ROUTES, Door, Identity, Permission, RouteRow
 from graph.access_records.actions import Action
-from graph.access_records.routes import recorded
+from graph.access_records.routes import Access, recorded, tell
+from graph.authentication.credentials import identify
+from graph.context import Services
+from graph.errors import ContractError, ErrorCode, bad_input, translate
 from graph.rates import Limited, Rates
+from graph.routes.problems import refusal
+from graph.viewer.sessions import reader_of
+from pacs.errors import NotFound, PacsError
+from pacs.uids import is_uid
+
+_BEARER_DOORS = (Door.BEARER, Door.BEARER_OR_SESSION)
 
 
 def guarded(
+    path: str,
     action: Action | Callable[[HTTPConnection], Action],
     *,
     rates: Callable[[HTTPConnection], Rates] = lambda connection: connection.app.state.services.rates,
 ) -> list[Middleware]:
-    """For `Route(middleware=…)`: holds clients to their rate, and records what they do."""
-    return [Middleware(Limited, rates=rates), recorded(action)]
+    """For `Route(path, middleware=…)`: records what clients do, lets in who may, at their rate, to what is theirs.
+
+    Doors that are not for bearers are the route's own business.
+    """
+    row = ROUTES.get(path)
+    guards = [recorded(action), Middleware(_SignedIn, row=row), Middleware(Limited, rates=rates)]
+    return [*guards, Middleware(_Fenced)] if row and row.door in _BEARER_DOORS else guards
+
+
+def in_table(routes: list[BaseRoute]) -> list[BaseRoute]:
+    """The routes, if the table has a row for each; TypeError otherwise, so that none is served by oversight."""
+    unknown = [path for route in routes if (path := str(getattr(route, "path", route))) not in ROUTES]
+    if unknown:
+        raise TypeError(f"graph.access.ROUTES has no row for {', '.join(unknown)}")
+    return routes
+
+
+class _SignedIn:
+    """Who it is, and whether the route is for their role; `state.principal` from then on.
+
+    `state.fence` is the one patient whose objects are shown, or None for anybody's.
+    """
+
+    def __init__(self, app: ASGIApp, row: RouteRow | None) -> None:
+        self._app = app
+        self._row = row
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        connection = HTTPConnection(scope)
+        try:
+            await self._let_in(connection)
+        except ContractError as error:
+            await refusal(error)(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
+
+    async def _let_in(self, connection: HTTPConnection) -> None:
+        if self._row is None:
+            raise ContractError(ErrorCode.FORBIDDEN, "this is for nobody")
+        if self._row.door not in _BEARER_DOORS:
+            return
+        session = _session(connection) if self._row.door is Door.BEARER_OR_SESSION else None
+        if session is not None:
+            connection.state.principal, connection.state.fence = session
+            return
+        who = await identify(connection)
+        permission = self._row.roles.of(who.role)
+        if permission is Permission.DENIED or (permission is Permission.OWN and who.patient_id is None):
+            raise ContractError(ErrorCode.FORBIDDEN, f"this is not for the role {who.role.value}")
+        connection.state.fence = who.patient_id if permission is Permission.OWN else None
+
+
+class _Fenced:
+    """Whose it is: what is not the patient's is as if it were not there."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        connection = HTTPConnection(scope)
+        patient_id: str | None = connection.state.fence
+        if patient_id is not None:
+            try:
+                await _check_owner(connection, patient_id)
+            except (ContractError, PacsError) as error:
+                await refusal(translate(error) or bad_input(str(error)))(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+
+async def _check_owner(connection: HTTPConnection, patient_id: str) -> None:
+    services: Services = connection.app.state.services
+    place: dict[str, str] = connection.path_params
+    for name, uid in place.items():
+        if not is_uid(uid, lenient=True):
+            raise bad_input(f"the {name} in the path is not a UID")
+    if not await services.pacs.belongs_to(patient_id, **place):
+        raise NotFound("the PACS has no such object")
+    tell(connection, Access(connection.state.principal, patient_id, place["study"]))
+
+
+def _session(connection: HTTPConnection) -> tuple[Identity, str] | None:
+    """Who reads by the viewer session of the study in the path, and its patient; a token comes before it."""
+    if "authorization" in connection.headers:
+        return None
+    subject = connection.app.state.viewer.cookies.find(connection.cookies, connection.path_params.get("study", ""))
+    if subject is None:
+        return None
+    return reader_of(subject), subject.patient_id

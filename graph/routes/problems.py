@@ -23,7 +23,12 @@ def problem(status: int, detail: str, *, code: str | None = None, headers: Mappi
     return Response(orjson.dumps(body), status, headers, "application/problem+json")
 
 
-def _contract(_: Request, error: Exception) -> Response:
+def refusal(error: ContractError) -> Response:
+    """The answer to a request that is refused before it reaches its route."""
+    return _contract(None, error)
+
+
+def _contract(_: Request | None, error: Exception) -> Response:
     known = translate(error) or ContractError(ErrorCode.INTERNAL_SERVER_ERROR, "the request failed")
     extensions = known.extensions or {}
     seconds = extensions.get("retryAfterSeconds")
@@ -35,11 +40,6 @@ def _contract(_: Request, error: Exception) -> Response:
 
 def _bad_announcement(_: Request, error: Exception) -> Response:
     return problem(400, str(error), code=ErrorCode.BAD_USER_INPUT)
-
-
-def _store_unavailable(_: Request, __: Exception) -> Response:
-    detail = "the service cannot store anything at the moment"
-    return problem(503, detail, headers={"Retry-After": str(_RETRY_SECONDS)})
 
 
 def _no_picture(_: Request, error: Exception) -> Response:
@@ -61,7 +61,7 @@ HANDLERS = {
     BadQuery: _contract,
     NoPicture: _no_picture,
     BadAnnouncement: _bad_announcement,
-    StoreUnavailable: _store_unavailable,
+    StoreUnavailable: _contract,
     HTTPException: _http,
 }
 """For `Starlette(exception_handlers=…)`."""

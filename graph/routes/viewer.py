@@ -19,6 +19,7 @@ from pacs.uids import is_uid
 log = structlog.get_logger(__name__)
 
 _FILES = "../page"
+_PAGE = "/viewer/studies/{study}"
 _PREFETCH_HEADERS = ("sec-purpose", "purpose", "x-moz")
 
 
@@ -73,7 +74,7 @@ def _target(request: Request, services: Services, subject: tokens.Subject) -> st
 
 
 ROUTES = [
-    Route("/viewer", open_link, methods=["GET"], middleware=guarded(REDEEM_LINK)),
-    Route("/viewer/studies/{study}", page, methods=["GET"], middleware=guarded(VIEW_STUDY)),
+    Route("/viewer", open_link, methods=["GET"], middleware=guarded("/viewer", REDEEM_LINK)),
+    Route(_PAGE, page, methods=["GET"], middleware=guarded(_PAGE, VIEW_STUDY)),
     Route("/viewer/page/{name}", page_file, methods=["GET"]),
 ]

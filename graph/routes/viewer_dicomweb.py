@@ -209,7 +209,7 @@ _ACTIONS: dict[Handler, Action] = {
     frames: VIEW_INSTANCES,
 }
 ROUTES = [
-    Route(path, handler, methods=["GET"], middleware=guarded(_ACTIONS.get(handler, VIEW_STUDY)))
+    Route(path, handler, methods=["GET"], middleware=guarded(path, _ACTIONS.get(handler, VIEW_STUDY)))
     for path, handler in _TABLE
 ]
 """Every route of the view; all that is not here is 404, and every other method 405."""

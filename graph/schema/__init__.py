@@ -16,6 +16,7 @@ from graph.schema.exam_events import ExamEventQueries, ExamEventSubscriptions
 from graph.schema.exam_queries import ExamQueries
 from graph.schema.exam_uploads import ExamUploadMutations
 from graph.schema.naming import ContractNames
+from graph.schema.permissions import hold_to_table
 from graph.schema.principal import PrincipalQueries
 from graph.schema.scalars import SCALARS
 from graph.schema.uids import UidMutations
@@ -69,7 +70,7 @@ def contract_schema(
     limits: Limits | None = None, *, introspection: bool = True, compiled_selections: bool = True
 ) -> ContractSchema:
     """The schema of the contract."""
-    return build_schema(
+    schema = build_schema(
         Query,
         Mutation,
         Subscription,
@@ -81,6 +82,8 @@ def contract_schema(
         name_converter=ContractNames(),
         on_errors=_note_errors,
     )
+    hold_to_table(schema)
+    return schema
 
 
 def _note_errors(context: Any, errors: list[GraphQLError], variables: Mapping[str, Any] | None) -> None:

@@ -108,18 +108,19 @@ def session_of(connection: HTTPConnection, study: str) -> Subject:
         tell_of(connection, found)
         return found
     if others := cookies.all_of(connection.cookies):
-        tell(connection, Access(_who(others[0]), None, study or None))
+        tell(connection, Access(reader_of(others[0]), None, study or None))
         raise ContractError(ErrorCode.FORBIDDEN, "this viewer session is for another study")
     raise ContractError(ErrorCode.UNAUTHENTICATED, "there is no viewer session, or it has ended: ask for a new link")
 
 
 def tell_of(connection: HTTPConnection, subject: Subject) -> None:
     """Says in the access records who looks at which study."""
-    tell(connection, Access(_who(subject), subject.patient_id, subject.study_instance_uid))
+    tell(connection, Access(reader_of(subject), subject.patient_id, subject.study_instance_uid))
 
 
-def _who(subject: Subject) -> Identity:
-    return Identity(subject.user or "viewer", Role[subject.role.name])
+def reader_of(subject: Subject) -> Identity:
+    """Who reads by this session: in the role of the viewer, and of its patient alone."""
+    return Identity(subject.user or "viewer", Role[subject.role.name], subject.patient_id)
 
 
 def _kept_key(path: Path) -> bytes:

@@ -14,6 +14,7 @@ from graph.access_records.trail import Trail
 from graph.engine.schema import build_schema
 from graph.schema.exam_events import ExamEventSubscriptions
 from graph.schema.naming import ContractNames
+from graph.schema.permissions import hold_to_table
 from graph.schema.scalars import SCALARS
 from graph.schema.webhook_deliveries import WebhookDeliveryMutations, WebhookDeliveryQueries
 from persistence.records import DeliveryState, WebhookDelivery, now
@@ -41,6 +42,7 @@ class Subscription(ExamEventSubscriptions): ...
 
 
 SCHEMA = build_schema(Query, Mutation, Subscription, scalars=SCALARS, name_converter=ContractNames())
+hold_to_table(SCHEMA)
 
 
 @pytest.fixture

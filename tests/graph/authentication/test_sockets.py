@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -11,6 +12,8 @@ import orjson
 import pytest
 import websockets
 
+from graph.access import Role
+from graph.authentication.api_keys import new_key
 from graph.settings import Settings
 from tests.graph.authentication.conftest import CALLBACK_TOKEN
 from tests.graph.authentication.issuer import with_secret
@@ -111,3 +114,26 @@ async def test_the_callback_has_a_token_of_its_own(url: str) -> None:
         for token, status in ((with_secret(role="ADMIN"), 401), (CALLBACK_TOKEN, 204)):
             answer = await pacs.post("/new-exam-callback", json=event, headers={"Authorization": f"Bearer {token}"})
             assert answer.status_code == status
+
+
+async def test_a_key_that_is_removed_ends_its_subscriptions(settings: Settings, tmp_path: Path) -> None:
+    file = tmp_path / "keys"
+    key = new_key(file, "portal", Role.DIAGNOSTIC)
+    changes = {"auth": "api-key", "api_key_file": file}
+    event = {"StudyInstanceUID": "1.2", "PatientID": "P1"}
+    async with (
+        serving(settings.model_copy(update=changes)) as url,
+        socket(url, {"Authorization": f"Bearer {key}"}) as client,
+        httpx.AsyncClient(base_url=url) as pacs,
+    ):
+        assert (await received(client))["type"] == "connection_ack"
+        await send(client, _EVENTS)
+        await asyncio.sleep(0.3)
+        assert (await pacs.post("/new-exam-callback", json=event)).status_code == 204
+        assert (await received(client))["payload"]["data"]["newExam"]["patientID"] == "P1"
+        file.write_text("")
+        await asyncio.sleep(1.5)
+        assert (await pacs.post("/new-exam-callback", json=event | {"PatientID": "P2"})).status_code == 204
+        with pytest.raises(websockets.ConnectionClosed):
+            await received(client)
+        assert client.close_code == 4401
