@@ -1,7 +1,8 @@
 """The contract's error codes, and which failure becomes which.
 
 `errors[].extensions` carries `code` and `status`; everything that is not in the table is
-INTERNAL_SERVER_ERROR, masked, with a `requestID` that stands in the server's log.
+INTERNAL_SERVER_ERROR, masked, with a `requestID` that stands in the server's log. Those that may be tried again after a
+while say after how many seconds: `retryAfterSeconds`.
 """
 
 from enum import StrEnum
@@ -10,7 +11,7 @@ from typing import Any
 from graphql import GraphQLError
 
 from pacs import errors as pacs
-from persistence.errors import CursorExpired
+from persistence.errors import CursorExpired, StoreUnavailable
 
 
 class ErrorCode(StrEnum):
@@ -31,6 +32,7 @@ class ErrorCode(StrEnum):
     PACS_UNAVAILABLE = "PACS_UNAVAILABLE"
     PACS_TIMEOUT = "PACS_TIMEOUT"
     PACS_ERROR = "PACS_ERROR"
+    STORE_UNAVAILABLE = "STORE_UNAVAILABLE"
     INTERNAL_SERVER_ERROR = "INTERNAL_SERVER_ERROR"
 
     @property
@@ -55,6 +57,7 @@ _STATUS = {
     ErrorCode.PACS_UNAVAILABLE: 502,
     ErrorCode.PACS_TIMEOUT: 504,
     ErrorCode.PACS_ERROR: 502,
+    ErrorCode.STORE_UNAVAILABLE: 503,
     ErrorCode.INTERNAL_SERVER_ERROR: 500,
 }
 
@@ -75,6 +78,9 @@ _CODES: dict[type[Exception], ErrorCode] = {
 }
 
 
+_STORE_RETRY_SECONDS = 2
+
+
 class ContractError(GraphQLError):
     """An error that a client may see as it is."""
 
@@ -88,10 +94,21 @@ def bad_input(message: str, **extensions: Any) -> ContractError:
     return ContractError(ErrorCode.BAD_USER_INPUT, message, **extensions)
 
 
+def store_unavailable() -> ContractError:
+    """`STORE_UNAVAILABLE`: the service's own store does not answer, or did not confirm what it was to keep."""
+    return ContractError(
+        ErrorCode.STORE_UNAVAILABLE,
+        "The service's own store does not answer at the moment; try again.",
+        retryAfterSeconds=_STORE_RETRY_SECONDS,
+    )
+
+
 def translate(error: BaseException | None) -> ContractError | None:
     """The contract's error for a failure below, or None: then it is unexpected and is masked."""
     if error is None or isinstance(error, ContractError):
         return error
+    if isinstance(error, StoreUnavailable):
+        return store_unavailable()
     for kind in type(error).__mro__:
         code = _CODES.get(kind)
         if code is not None:
