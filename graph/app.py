@@ -77,7 +77,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     async with AsyncExitStack() as stack:
-        store = await open_store(settings.database_url, settings.data_dir)
+        store = await open_store(settings.database_url, settings.data_dir, wait_seconds=settings.database_wait_seconds)
         stack.push_async_callback(store.close)
         feed = ExamFeed(store, poll_seconds=_POLL_SECONDS)
         await feed.start()

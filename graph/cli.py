@@ -26,8 +26,9 @@ def serve(
     workers: Annotated[int, typer.Option(min=1, help="Processes that serve; more than one needs DATABASE_URL.")] = 1,
 ) -> None:
     """Runs the server, and the embedded PACS where no other is configured. Settings are environment variables."""
-    from graph.server import StartFailed, run
+    from graph.server import run
     from graph.settings import SettingsError
+    from graph.start import StartFailed
 
     try:
         run(workers)

@@ -12,6 +12,7 @@ from typing import NoReturn
 import typer
 import uvicorn
 from starlette.applications import Starlette
+from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
 from graph import logs
@@ -20,10 +21,7 @@ from graph.archive_process import ArchiveFailed, running_archive
 from graph.archives import needs_embedded
 from graph.settings import Settings, load
 from graph.slow_clients import GuardedProtocol
-
-
-class StartFailed(RuntimeError):
-    """The server cannot start; the message says what to change."""
+from graph.start import StartFailed, check_start
 
 
 def run(workers: int = 1) -> None:
@@ -36,6 +34,7 @@ def run(workers: int = 1) -> None:
             "--workers needs a MongoDB at DATABASE_URL: several processes cannot share the embedded store"
         )
     with _listening(settings) as listener:
+        check_start(settings)
         host, port = listener.getsockname()[:2]
         base = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         with _pacs(settings, base) as archive_socket:
@@ -50,8 +49,8 @@ def _end(*_: object) -> NoReturn:
 
 
 def from_environment() -> Starlette:
-    """The application of one of several worker processes."""
-    settings = load()
+    """The application of one of several worker processes: one that died is replaced during an outage, too."""
+    settings = load().model_copy(update={"database_wait_seconds": float("inf")})
     logs.configure(settings.log_level)
     return create_app(settings)
 
@@ -79,7 +78,10 @@ def _serve(settings: Settings, listener: socket.socket, workers: int) -> None:
         return
     if settings.archive_socket is not None:
         os.environ["ARCHIVE_SOCKET"] = str(settings.archive_socket)
-    Multiprocess(config, sockets=[listener]).run()
+    supervisor = Multiprocess(config, sockets=[listener])
+    supervisor.run()
+    if any(worker.exitcode == STARTUP_FAILURE for worker in supervisor.processes):
+        raise StartFailed("a worker did not start; the lines above say why")
 
 
 def _run_one(server: uvicorn.Server, listener: socket.socket) -> None:

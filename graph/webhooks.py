@@ -60,10 +60,9 @@ class Deliverer:
         self._posts: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
-        """Begins; the first time ever on a store, with the events that come from now on."""
-        if await self._store.cursor(WEBHOOK_CURSOR) is None:
-            await self._store.save_cursor(WEBHOOK_CURSOR, await self._store.last_sequence())
-        await self._abandon_former_receivers()
+        """Begins, as soon as the store answers; the first time ever on it, with the events that come from now on."""
+        await _insist(self._find_beginning)
+        await _insist(self._abandon_former_receivers)
         self._loops = [asyncio.create_task(self._dispatch())]
         self._loops += [asyncio.create_task(self._deliver_to(url)) for url in self._planned]
 
@@ -78,6 +77,10 @@ class Deliverer:
             post.cancel()
         await asyncio.gather(*self._posts, return_exceptions=True)
         await self._client.aclose()
+
+    async def _find_beginning(self) -> None:
+        if await self._store.cursor(WEBHOOK_CURSOR) is None:
+            await self._store.save_cursor(WEBHOOK_CURSOR, await self._store.last_sequence())
 
     async def _abandon_former_receivers(self) -> None:
         """Fails what is pending for URLs that are configured no longer: nobody would ever post it."""

@@ -9,11 +9,12 @@ from persistence.sqlite import SqliteStore
 __all__ = ["Store", "open_store"]
 
 
-async def open_store(url: str | None, data_dir: Path) -> Store:
+async def open_store(url: str | None, data_dir: Path, *, wait_seconds: float = 0) -> Store:
     """The store that `url` names: `sqlite:///path` or `mongodb://…`; without one, `state.sqlite` in `data_dir`.
 
-    Raises `ValueError` for a URL that names neither, `StoreInUse` when another server has the data directory,
-    `StoreUnusable` for a database that cannot be read, `StoreUnavailable` when no server answers.
+    A database server that does not answer is asked again for `wait_seconds`. Raises `ValueError` for a URL that names
+    neither, `StoreInUse` when another server has the data directory, `StoreUnusable` for a database that cannot be read
+    or refuses the password, `StoreUnavailable` when no server answers.
     """
     if url is None:
         return await SqliteStore.open(data_dir / "state.sqlite")
@@ -22,7 +23,7 @@ async def open_store(url: str | None, data_dir: Path) -> Store:
     if scheme in ("mongodb", "mongodb+srv"):
         from persistence.mongo import MongoStore  # noqa: PLC0415  its drivers take a second to import
 
-        return await MongoStore.open(url)
+        return await MongoStore.open(url, wait_seconds=wait_seconds)
     raise ValueError(f"{scheme!r} is not a kind of store: write sqlite:///path/to/file or mongodb://host/database")
 
 

@@ -16,6 +16,9 @@ class EventSettings(BaseModel):
     database_url: str | None = Field(
         None, description="Where the service keeps its own state: mongodb://… ; unset: SQLite in DATA_DIR."
     )
+    database_wait_seconds: float = Field(
+        30.0, ge=0, description="How long the start waits for a database that does not answer yet."
+    )
     event_dedupe_seconds: float = Field(
         60.0, ge=0, description="An event that the PACS posts again within so many seconds is stored once."
     )

@@ -1,32 +1,18 @@
 """The store for more than one machine: MongoDB, or a server that speaks its protocol."""
 
-from typing import Any, Self
+from typing import Self
 
-import pymongo
-from beanie import init_beanie
 from pymongo import AsyncMongoClient
-from pymongo.errors import ConfigurationError, InvalidURI
 
 from persistence.mongo.access import MongoAccessRecords
 from persistence.mongo.bookmarks import MongoBookmarks
 from persistence.mongo.changes import MongoChanges
-from persistence.mongo.collections import DOCUMENTS
 from persistence.mongo.confirmation import confirmed
 from persistence.mongo.deliveries import MongoWebhookDeliveries
 from persistence.mongo.events import MongoExamEvents
+from persistence.mongo.opening import connect, prepare
 from persistence.mongo.tokens import MongoViewerTokens
 from persistence.mongo.uids import MongoIssuedUids
-
-_DATABASE = "dicom_graph"
-_OPTIONS: dict[str, Any] = {
-    "timeoutMS": 5_000,
-    "serverSelectionTimeoutMS": 3_000,
-    "w": "majority",
-    "journal": True,
-    "readConcernLevel": "majority",
-    "appname": "dicom-graph",
-}
-"""Unless the URL says otherwise. What is not on the majority's disks could be rolled back after it was acknowledged."""
 
 
 class MongoStore(
@@ -47,16 +33,15 @@ class MongoStore(
         self._client = client
 
     @classmethod
-    async def open(cls, url: str) -> Self:
-        """Connects, and makes the indexes that are missing; raises `ValueError` for a URL that is none."""
+    async def open(cls, url: str, *, wait_seconds: float = 0) -> Self:
+        """Connects, and makes the indexes that are missing; see `open_store`."""
         if MongoStore._opened is not None:
             raise RuntimeError("one MongoDB store a process: close the other first")
-        client = _connect(url)
+        client = connect(url)
         store = cls(client)
         MongoStore._opened = store
         try:
-            with confirmed():
-                await init_beanie(client.get_default_database(_DATABASE), document_models=list(DOCUMENTS))
+            await prepare(client, url, wait_seconds)
         except BaseException:
             await store.close()
             raise
@@ -73,12 +58,3 @@ class MongoStore(
         await self._client.close()
         if MongoStore._opened is self:
             MongoStore._opened = None
-
-
-def _connect(url: str) -> AsyncMongoClient[dict[str, object]]:
-    try:
-        given = {name.lower() for name in pymongo.uri_parser.parse_uri(url)["options"]}
-        options = {name: value for name, value in _OPTIONS.items() if name.lower() not in given}
-        return AsyncMongoClient(url, tz_aware=True, **options)
-    except (InvalidURI, ConfigurationError, ValueError) as error:
-        raise ValueError(f"the MongoDB URL cannot be used: {error}") from None

@@ -5,8 +5,10 @@ and `stop NAME`; `start` and `gateway` print a URL.
 """
 
 import os
+import signal
 import subprocess
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -39,6 +41,10 @@ class MongoServer:
         """Kill -9 of the `engine` or of the `gateway`s."""
         self._run("kill", part)
 
+    def signal_gateway(self, url: str, number: signal.Signals) -> None:
+        """A signal to the one gateway at `url`: kill -9, or a stop in its tracks."""
+        os.kill(listening_pid(urlsplit(url).port or 0), number)
+
     def restart(self) -> None:
         """Brings back what is dead, with the same data and URLs."""
         self._run("restart")
@@ -52,6 +58,17 @@ class MongoServer:
             [_SCRIPT, command, self.name, *arguments], stdout=subprocess.PIPE, text=True, check=True, timeout=_SECONDS
         )
         return (done.stdout.split() or [""])[-1]
+
+
+def listening_pid(port: int) -> int:
+    """The process of this machine that listens on 127.0.0.1:`port`."""
+    fields = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    (inode,) = [one[9] for one in fields if one[1] == f"0100007F:{port:04X}" and one[3] == "0A"]
+    for link in Path("/proc").glob("[0-9]*/fd/*"):
+        with suppress(OSError):
+            if os.readlink(link) == f"socket:[{inode}]":
+                return int(link.parts[2])
+    raise AssertionError(f"nobody listens on port {port}")
 
 
 def fresh_database(url: str) -> str:

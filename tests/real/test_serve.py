@@ -89,15 +89,45 @@ async def test_a_stop_closes_subscriptions_and_lets_a_download_finish(tmp_path: 
         ({"PACS_URL": "orthanc"}, "PACS_URL"),
         ({"DICOM_UID_ROOT": "1.02"}, "DICOM_UID_ROOT"),
         ({"DATABASE_URL": "postgres://x"}, "DATABASE_URL"),
+        ({"DATABASE_URL": "mongodb://"}, "DATABASE_URL: the MongoDB URL cannot be used"),
+        ({"DATABASE_URL": "mongodb://u:hidden@127.0.0.1:9", "DATABASE_WAIT_SECONDS": "0"}, "answers at 127.0.0.1:9"),
+        ({"DATABASE_URL": "sqlite:///proc/none/state.sqlite"}, "the data directory /proc/none cannot be written"),
+        ({"DATA_DIR": "/proc/none"}, "DATA_DIR=/proc/none"),
     ],
 )
 def test_a_wrong_setting_stops_the_start_with_a_sentence(
     tmp_path: Path, environment: dict[str, str], hint: str
 ) -> None:
-    said = failed_start({"DATA_DIR": str(tmp_path)} | environment)
+    (said,) = failed_start({"DATA_DIR": str(tmp_path), "PORT": "0"} | environment).splitlines()
 
+    assert said.startswith("dicom-graph: ")
     assert hint in said
-    assert "Traceback" not in said
+    assert "hidden" not in said
+
+
+@pytest.mark.parametrize("content", [b"not a database" * 100, b"SQLite format 3\0" + b"\xff" * 4096])
+def test_a_damaged_store_stops_the_start_with_a_sentence(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "state.sqlite").write_bytes(content)
+
+    (said,) = failed_start({"DATA_DIR": str(tmp_path), "PORT": "0"}).splitlines()
+
+    assert "state.sqlite cannot be opened" in said
+
+
+def test_the_start_waits_only_so_long_for_a_database(tmp_path: Path) -> None:
+    port = free_port()
+    environment = {
+        "DATABASE_URL": f"mongodb://127.0.0.1:{port}",
+        "DATABASE_WAIT_SECONDS": "1",
+        "DATA_DIR": str(tmp_path),
+    }
+
+    started = time.monotonic()
+    *waiting, said = failed_start({"PORT": "0", "LOG_LEVEL": "warning"} | environment).splitlines()
+
+    assert f"answers at 127.0.0.1:{port}" in said
+    assert 1 <= time.monotonic() - started < 20
+    assert all("waiting for the database" in line for line in waiting)
 
 
 def test_two_servers_do_not_share_a_port_or_a_folder(server: ServerProcess) -> None:
