@@ -7,7 +7,7 @@ from starlette.routing import Route
 
 from graph.access_records.actions import REDEEM_LINK, VIEW_STUDY
 from graph.context import Services
-from graph.errors import ContractError
+from graph.errors import ContractError, ErrorCode
 from graph.links import Links
 from graph.routes.guards import guarded
 from graph.viewer import pages, tokens
@@ -56,7 +56,10 @@ async def page(request: Request) -> Response:
     try:
         session = session_of(request, study)
     except ContractError as error:
-        return pages.message(error.code.status, f"{error.message[0].upper()}{error.message[1:]}.", files_at=_FILES)
+        refusal = pages.message(error.code.status, f"{error.message[0].upper()}{error.message[1:]}.", files_at=_FILES)
+        if error.code is ErrorCode.UNAUTHENTICATED:
+            refusal.headers["WWW-Authenticate"] = "Bearer"  # RFC 9110 §15.5.2 wants one; browsers ignore it
+        return refusal
     return pages.viewer(session)
 
 
