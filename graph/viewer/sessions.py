@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import structlog
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwe import JWERegistry
@@ -26,6 +27,8 @@ from graph.errors import ContractError, ErrorCode
 from graph.settings import Settings
 from graph.viewer.roles import ViewerRole
 from graph.viewer.tokens import Subject
+
+log = structlog.get_logger(__name__)
 
 _HEADER = {"alg": "dir", "enc": "A256GCM"}
 _REGISTRY = JWERegistry(algorithms=list(_HEADER.values()))
@@ -46,6 +49,8 @@ class SessionCookies:
     def of(cls, settings: Settings) -> "SessionCookies":
         """With VIEWER_SESSION_KEY, else with a random key that is kept in DATA_DIR; reads or writes a file."""
         secret = settings.viewer_session_key
+        if secret is None and settings.database_url is not None:
+            log.warning("viewer sessions open on this machine alone: set VIEWER_SESSION_KEY on all replicas")
         raw = secret.get_secret_value().encode() if secret else _kept_key(settings.data_dir / _KEY_FILE)
         secure = not settings.on_loopback or (settings.public_url or "").startswith("https:")
         return cls(OctKey.import_key(hashlib.sha256(raw).digest()), settings.viewer_session_seconds, secure)

@@ -5,6 +5,8 @@ import datetime as dt
 from pathlib import Path
 
 import pytest
+import structlog
+import structlog.testing
 from starlette.applications import Starlette
 
 from graph.app import create_app
@@ -12,6 +14,7 @@ from graph.context import Services
 from graph.settings import Settings, SettingsError, load
 from graph.viewer import tokens
 from graph.viewer.roles import ViewerRole
+from graph.viewer.sessions import SessionCookies
 from graph.viewer.tokens import Subject
 from tests.graph.api import Api
 from tests.graph.viewer_links import CREATE, browser, created, opened, stored
@@ -169,3 +172,17 @@ def test_settings_of_the_viewer_are_refused_with_a_sentence(
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SettingsError, match=hint.replace("{", r"\{")):
         load(**{name: value})
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_warned"),
+    [
+        ({"database_url": "mongodb://host/name"}, True),
+        ({"database_url": "mongodb://host/name", "viewer_session_key": "k" * 32}, False),
+        ({}, False),
+    ],
+)
+def test_replicas_without_a_common_key_are_warned_of(tmp_path: Path, changes: dict[str, str], is_warned: bool) -> None:
+    with structlog.testing.capture_logs() as logged:
+        SessionCookies.of(Settings(**{"_env_file": None, "data_dir": tmp_path, **changes}))
+    assert any("VIEWER_SESSION_KEY" in line["event"] for line in logged) is is_warned
