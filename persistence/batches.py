@@ -1,15 +1,22 @@
 """Group commit: what arrives while a commit is under way goes together into the next one."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
 I = TypeVar("I")  # noqa: E741  item
 O = TypeVar("O")  # noqa: E741  outcome
 
+_PATIENCE_SECONDS = 1.0
+"""A commit that took longer until it failed has met an outage."""
+
 
 class Batches(Generic[I, O]):
-    """Gathers items of concurrent callers and commits them in order, at most `size` at a time."""
+    """Gathers items of concurrent callers and commits them in order, at most `size` at a time.
+
+    In an outage, those that waited for a commit fail with it: nobody waits for longer than one commit takes.
+    """
 
     def __init__(self, commit: Callable[[list[I]], Awaitable[list[O | Exception]]], size: int) -> None:
         """`commit` answers an outcome for each item; an exception is raised at the caller that gave the item."""
@@ -35,9 +42,12 @@ class Batches(Generic[I, O]):
         try:
             while self._pending:
                 batch, self._pending = self._pending[: self._size], self._pending[self._size :]
+                started = time.monotonic()
                 try:
                     outcomes = await self._commit([item for item, _ in batch])
                 except Exception as error:
+                    if time.monotonic() - started > _PATIENCE_SECONDS:
+                        batch, self._pending = batch + self._pending, []
                     outcomes = [error] * len(batch)
                 for (_, future), outcome in zip(batch, outcomes, strict=True):
                     _settle(future, outcome)

@@ -1,5 +1,6 @@
 """`POST /new-exam-callback`: the PACS announces a new exam. Answered with 204 only when the event is on disk."""
 
+import asyncio
 import base64
 import binascii
 import secrets
@@ -14,12 +15,15 @@ from graph.access_records.routes import Access, tell
 from graph.context import Services
 from graph.errors import ContractError, ErrorCode, bad_input
 from pacs.announcement import Announcement, BadAnnouncement
+from persistence.errors import StoreUnavailable
 from persistence.records import NewExamEvent, now
 
 PACS = Identity("new-exam-callback", Role.INTEGRATION)
 """Who announces exams, in access records."""
 
 _MAX_BODY_BYTES = 1024 * 1024
+_PATIENCE_SECONDS = 10.0
+"""For the store: some PACSs take nothing in until they have their answer."""
 
 
 async def new_exam_callback(request: Request) -> Response:
@@ -28,17 +32,20 @@ async def new_exam_callback(request: Request) -> Response:
     _authenticate(request, services.settings.callback_token)
     announcement = Announcement.parse(_json(await _body(request)))
     tell(request, Access(PACS, announcement.patient_id, announcement.study_instance_uid))
-    await services.feed.append(
-        NewExamEvent(
-            received_at=now(),
-            study_instance_uid=announcement.study_instance_uid,
-            patient_id=announcement.patient_id,
-            modalities=announcement.modalities,
-            body=dict(announcement.body),
-        ),
-        dedupe_seconds=services.settings.event_dedupe_seconds,
-        key=announcement.state_key,
+    event = NewExamEvent(
+        received_at=now(),
+        study_instance_uid=announcement.study_instance_uid,
+        patient_id=announcement.patient_id,
+        modalities=announcement.modalities,
+        body=dict(announcement.body),
     )
+    storing = services.feed.append(
+        event, dedupe_seconds=services.settings.event_dedupe_seconds, key=announcement.state_key
+    )
+    try:
+        await asyncio.wait_for(storing, _PATIENCE_SECONDS)
+    except TimeoutError:
+        raise StoreUnavailable("the event is not known to be stored in time") from None
     return Response(status_code=204)
 
 

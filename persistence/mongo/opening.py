@@ -19,7 +19,6 @@ log = structlog.get_logger(__name__)
 _DATABASE = "dicom_graph"
 _OPTIONS: dict[str, Any] = {
     "timeoutMS": 5_000,
-    "serverSelectionTimeoutMS": 3_000,
     "w": "majority",
     "journal": True,
     "readConcernLevel": "majority",

@@ -13,7 +13,6 @@ import pytest
 from persistence.records import ExamEvent
 from persistence.store import open_store
 from tests.pacs.archive.serving import stow_body
-from tests.real.mongo import MongoServer, fresh_database
 from tests.real.orthanc import Orthanc, orthanc
 from tests.real.server import ServerProcess
 from tests.samples import Exam, Sample
@@ -127,19 +126,11 @@ def test_every_study_is_announced_and_none_twice_as_it_is_though_both_are_killed
     assert not any(exam.patient_id in log for exam in exams)
 
 
-@pytest.fixture
-def mongo() -> Iterator[str]:
-    server = MongoServer()
-    server.start()
-    yield fresh_database(server.url)
-    server.stop()
-
-
-async def test_replicas_announce_each_study_once_though_one_of_them_is_killed(tmp_path: Path, mongo: str) -> None:
+async def test_replicas_announce_each_study_once_though_one_of_them_is_killed(tmp_path: Path, database: str) -> None:
     exams = [Exam() for _ in range(8)]
     with orthanc(tmp_path, StableAge=STABLE_AGE_SECONDS) as pacs:
         folders = [tmp_path / name for name in ("one", "other")]
-        settings = {"PACS_URL": pacs.pacs_url, "RECONCILE_URL": pacs.root, "DATABASE_URL": mongo}
+        settings = {"PACS_URL": pacs.pacs_url, "RECONCILE_URL": pacs.root, "DATABASE_URL": database}
         replicas = [made(folder, settings) for folder in folders]
         try:
             await asyncio.gather(*(asyncio.to_thread(replica.start) for replica in replicas))
@@ -154,7 +145,7 @@ async def test_replicas_announce_each_study_once_though_one_of_them_is_killed(tm
             for replica in replicas:
                 replica.stop()
 
-    store = await open_store(mongo, tmp_path)
+    store = await open_store(database, tmp_path)
     events = await store.events_after(None, limit=100)
     await store.close()
     assert sorted(event.study_instance_uid for event in events) == sorted(exam.study for exam in exams)

@@ -1,7 +1,6 @@
 """The promises of every store, kept by MongoDB or a server that speaks its protocol."""
 
-import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -13,27 +12,14 @@ from tests.persistence.conformance.access import AccessRecordsConformance, Viewe
 from tests.persistence.conformance.deliveries import WebhookDeliveriesConformance
 from tests.persistence.conformance.events import ExamEventsConformance
 from tests.persistence.conformance.uids import BookmarksConformance, CursorsConformance, IssuedUidsConformance
-from tests.real.mongo import MongoServer, fresh_database
 
 NO_DIRECTORY = Path("/nonexistent")
 
 
-@pytest.fixture(scope="module")
-def server_url() -> Iterator[str]:
-    if url := os.environ.get("MONGODB_URL"):
-        yield url
-        return
-    server = MongoServer()
-    server.start()
-    yield server.url
-    server.stop()
-
-
 @pytest.fixture
-async def url(server_url: str) -> AsyncIterator[str]:
-    url = fresh_database(server_url)
-    yield url
-    async with AsyncMongoClient[dict[str, object]](url) as client:
+async def url(database: str) -> AsyncIterator[str]:
+    yield database
+    async with AsyncMongoClient[dict[str, object]](database) as client:
         await client.drop_database(client.get_default_database())
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -32,17 +32,9 @@ asyncio.run(main())
 """
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[MongoServer]:
-    server = MongoServer()
-    server.start()
-    yield server
-    server.stop()
-
-
 @pytest.fixture
-def url(server: MongoServer) -> str:
-    return fresh_database(server.url)
+def url(mongo: MongoServer) -> str:
+    return fresh_database(mongo.url)
 
 
 @pytest.fixture
@@ -83,9 +75,7 @@ async def test_two_replicas_store_the_same_notification_once(store: Store, url: 
 
 
 @pytest.mark.parametrize("part", ["engine", "gateway"])
-async def test_a_killed_server_loses_nothing_that_was_acknowledged(
-    part: str, server: MongoServer, store: Store
-) -> None:
+async def test_a_killed_server_loses_nothing_that_was_acknowledged(part: str, mongo: MongoServer, store: Store) -> None:
     feed = ExamFeed(store)
     await feed.start()
     acknowledged: dict[int, str] = {}
@@ -107,11 +97,11 @@ async def test_a_killed_server_loses_nothing_that_was_acknowledged(
     writers = [asyncio.create_task(write()) for _ in range(8)]
     for _ in range(2):
         await asyncio.sleep(1)
-        await asyncio.to_thread(server.kill, part)
+        await asyncio.to_thread(mongo.kill, part)
         await asyncio.sleep(1)
         with pytest.raises(StoreUnavailable):
             await store.ping()
-        await asyncio.to_thread(server.restart)
+        await asyncio.to_thread(mongo.restart)
     await asyncio.sleep(2)
     stop.set()
     await asyncio.gather(*writers)

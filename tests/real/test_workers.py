@@ -1,33 +1,15 @@
 """`serve --workers 2` on MongoDB's protocol: whichever worker takes a callback, every subscriber hears of it."""
 
 import asyncio
-import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
-import pytest
 
 from pacs.uids import new_uid
 from tests.graph.api import subscribe
-from tests.real.mongo import MongoServer, fresh_database
 from tests.real.server import ServerProcess
 
 EVENTS, SUBSCRIBERS = 60, 8
-
-
-@pytest.fixture
-def database() -> Iterator[str]:
-    """The URL of an empty database."""
-    if url := os.environ.get("MONGODB_URL"):
-        yield fresh_database(url)
-        return
-    server = MongoServer()
-    server.start()
-    try:
-        yield fresh_database(server.url)
-    finally:
-        server.stop()
 
 
 async def test_events_reach_the_subscribers_of_all_workers_in_order_and_once(tmp_path: Path, database: str) -> None:
