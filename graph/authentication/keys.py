@@ -1,8 +1,7 @@
-"""Keys that tokens are verified with: a shared secret, a JWKS file, or what an issuer publishes (RFC 7517)."""
+"""Keys that tokens are verified with: a shared secret, or the public keys of a JWKS (RFC 7517)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol
 
 import orjson
@@ -68,11 +67,6 @@ class FixedKeys:
     def of_secret(cls, secret: str) -> "FixedKeys":
         """A secret that issuer and server share."""
         return cls(KeyRing((OctKey.import_key(secret.encode()),)))
-
-    @classmethod
-    def of_file(cls, path: Path) -> "FixedKeys":
-        """The JWKS in a file."""
-        return cls(KeyRing.of_jwks(path.read_bytes()))
 
     async def for_id(self, kid: str | None) -> tuple[Key, ...]:
         """See `Keys`."""

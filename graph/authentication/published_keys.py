@@ -1,9 +1,12 @@
-"""The keys that an issuer publishes at a URL: fetched, kept, and fetched again when they change."""
+"""The keys that an issuer publishes, at a URL or in a file: fetched, kept, and fetched again when they change."""
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Self
 
 import httpx
 import structlog
@@ -25,16 +28,28 @@ _FIRST_PAUSE_SECONDS = 1.0
 
 
 class PublishedKeys:
-    """Keys of a JWKS URL. They stay in use while the issuer is down."""
+    """Keys of a JWKS that `fetch` brings from `place`. They stay in use while the issuer is down."""
 
-    def __init__(self, url: str, client: httpx.AsyncClient, *, pause_seconds: float = _PAUSE_SECONDS) -> None:
-        self._url = url
-        self._client = client
+    def __init__(
+        self, place: str, fetch: Callable[[], Awaitable[bytes]], *, pause_seconds: float = _PAUSE_SECONDS
+    ) -> None:
+        self._place = place
+        self._fetch_document = fetch
         self._pause_seconds = pause_seconds
         self._ring: KeyRing | None = None
         self._tried_at = self._fetched_at = -float("inf")
         self._fetching: asyncio.Task[None] | None = None
         self.on_change: Callable[[], None] = lambda: None
+
+    @classmethod
+    def of_url(cls, url: str, client: httpx.AsyncClient, *, pause_seconds: float = _PAUSE_SECONDS) -> Self:
+        """What a server publishes; redirects are followed if the client does so."""
+        return cls(url, partial(_downloaded, client, url), pause_seconds=pause_seconds)
+
+    @classmethod
+    def of_file(cls, path: Path, *, pause_seconds: float = _PAUSE_SECONDS) -> Self:
+        """What a file holds, which may be replaced."""
+        return cls(str(path), partial(asyncio.to_thread, path.read_bytes), pause_seconds=pause_seconds)
 
     async def for_id(self, kid: str | None) -> tuple[Key, ...]:
         """See `Keys`. An unknown `kid` may be a new key's: the issuer is asked, but not more often than it may be."""
@@ -79,26 +94,27 @@ class PublishedKeys:
 
     async def _try_to_fetch(self) -> None:
         try:
-            ring = KeyRing.of_jwks(await self._document())
-        except (httpx.HTTPError, BadKeys, TimeoutError) as error:
-            log.warning("keys not fetched", url=self._url, reason=str(error) or type(error).__name__)
+            ring = KeyRing.of_jwks(await self._fetch_document())
+        except (httpx.HTTPError, BadKeys, OSError) as error:  # a TimeoutError is an OSError
+            log.warning("keys not fetched", place=self._place, reason=str(error) or type(error).__name__)
             return
         self._fetched_at = time.monotonic()
         if self._ring is None or _identifiers(ring) != _identifiers(self._ring):
             self._ring = ring
-            log.info("keys fetched", url=self._url, keys=len(ring.keys))
+            log.info("keys fetched", place=self._place, keys=len(ring.keys))
             self.on_change()
 
-    async def _document(self) -> bytes:
-        document = bytearray()
-        async with asyncio.timeout(_TIMEOUT_SECONDS), self._client.stream("GET", self._url) as response:
-            if response.status_code != httpx.codes.OK:
-                raise BadKeys(f"was answered with status {response.status_code}")
-            async for piece in response.aiter_bytes():
-                document += piece
-                if len(document) > _MOST_BYTES:
-                    raise BadKeys(f"has more than {_MOST_BYTES} bytes")
-        return bytes(document)
+
+async def _downloaded(client: httpx.AsyncClient, url: str) -> bytes:
+    document = bytearray()
+    async with asyncio.timeout(_TIMEOUT_SECONDS), client.stream("GET", url) as response:
+        if response.status_code != httpx.codes.OK:
+            raise BadKeys(f"was answered with status {response.status_code}")
+        async for piece in response.aiter_bytes():
+            document += piece
+            if len(document) > _MOST_BYTES:
+                raise BadKeys(f"has more than {_MOST_BYTES} bytes")
+    return bytes(document)
 
 
 def _identifiers(ring: KeyRing) -> set[tuple[str | None, str]]:

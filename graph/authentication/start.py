@@ -1,6 +1,5 @@
 """The authenticator that the settings ask for."""
 
-import asyncio
 from contextlib import AsyncExitStack
 from urllib.parse import urlsplit
 
@@ -48,12 +47,16 @@ async def start_authenticator(settings: Settings, stack: AsyncExitStack) -> Auth
 async def _keys(settings: Settings, stack: AsyncExitStack) -> Keys:
     if settings.jwt_secret is not None:
         return FixedKeys.of_secret(settings.jwt_secret.get_secret_value())
+    keys = await _published(settings, stack)
+    stack.push_async_callback(keys.aclose)
+    return keys
+
+
+async def _published(settings: Settings, stack: AsyncExitStack) -> PublishedKeys:
     if settings.jwt_jwks_file is not None:
-        return await asyncio.to_thread(FixedKeys.of_file, settings.jwt_jwks_file)
+        return PublishedKeys.of_file(settings.jwt_jwks_file)
     url = settings.jwt_jwks_url or ""
     if urlsplit(url).scheme == "http" and not is_loopback(urlsplit(url).hostname or ""):
         log.warning("keys of the issuer come over http: whoever changes them on their way makes tokens", url=url)
     client = await stack.enter_async_context(httpx.AsyncClient(follow_redirects=False))
-    keys = PublishedKeys(url, client)
-    stack.push_async_callback(keys.aclose)
-    return keys
+    return PublishedKeys.of_url(url, client)

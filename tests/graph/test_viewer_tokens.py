@@ -184,5 +184,5 @@ def test_settings_of_the_viewer_are_refused_with_a_sentence(
 )
 def test_replicas_without_a_common_key_are_warned_of(tmp_path: Path, changes: dict[str, str], is_warned: bool) -> None:
     with structlog.testing.capture_logs() as logged:
-        SessionCookies.of(Settings(**{"_env_file": None, "data_dir": tmp_path, **changes}))
+        SessionCookies.of(load(data_dir=tmp_path, **changes))
     assert any("VIEWER_SESSION_KEY" in line["event"] for line in logged) is is_warned

@@ -1,7 +1,9 @@
 """The issuer's keys: fetched once, fetched again when they change, kept while the issuer is down."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -25,8 +27,12 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
 
 
 def authenticator(url: str, client: httpx.AsyncClient, pause_seconds: float = _PAUSE_SECONDS) -> TokenAuthenticator:
+    return _known(PublishedKeys.of_url(url, client, pause_seconds=pause_seconds))
+
+
+def _known(keys: PublishedKeys) -> TokenAuthenticator:
     return TokenAuthenticator(
-        PublishedKeys(url, client, pause_seconds=pause_seconds),
+        keys,
         _NAMES,
         issuer=ISSUER,
         audience=[AUDIENCE],
@@ -120,6 +126,21 @@ async def test_what_is_no_key_set_changes_nothing(client: httpx.AsyncClient, ans
             await known.authenticate(signed(rsa_key("b")))
         assert (await known.authenticate(signed(rsa_key("a"), sub="later"))).subject == "later"
     assert issuer.asked == 2
+
+
+async def test_a_file_of_keys_may_be_replaced(tmp_path: Path) -> None:
+    file = tmp_path / "jwks.json"
+    file.write_text(json.dumps(jwks("a")))
+    known = _known(PublishedKeys.of_file(file, pause_seconds=_PAUSE_SECONDS))
+    await known.authenticate(signed(rsa_key("a")))
+    file.write_text(json.dumps(jwks("b")))
+    await asyncio.sleep(_PAUSE_SECONDS)
+    assert (await known.authenticate(signed(rsa_key("b")))).subject == "anna"
+    with pytest.raises(Unauthenticated):
+        await known.authenticate(signed(rsa_key("a")))
+    file.unlink()
+    await asyncio.sleep(_PAUSE_SECONDS)
+    assert (await known.authenticate(signed(rsa_key("b"), sub="later"))).subject == "later"
 
 
 def test_a_set_without_a_public_key_is_refused() -> None:
