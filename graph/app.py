@@ -89,7 +89,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         access_log = AccessLog(store, settings.access_records_waiting, Patients(pacs).complete)
         await access_log.start()
         stack.push_async_callback(access_log.aclose)
-        worklist = await open_worklist_of(settings, stack)
+        worklist = await open_worklist_of(settings, store, stack)
         authenticator = await start_authenticator(settings, stack)
         app.state.services = Services(
             settings, pacs, worklist, store, feed, access_log, *_rates(settings), authenticator=authenticator

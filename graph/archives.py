@@ -7,13 +7,16 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from graph.settings import Settings
+from graph.workitem_claims import SharedClaims
 from pacs.dicomweb import DicomWeb, PacsAddress
 from pacs.worklist.default import DefaultWorklist
 from pacs.worklist.dialects import open_worklist
 from pacs.worklist.protocol import WorklistDialect
+from persistence.protocol import Leases
 
 EMBEDDED_ROOT = "/dicom-web"
 """Where the embedded PACS has its DICOMweb services."""
+_LEASE_MARGIN_SECONDS = 60.0
 
 
 def needs_embedded(settings: Settings) -> bool:
@@ -28,8 +31,11 @@ def pacs_address(settings: Settings) -> PacsAddress:
     return _address(settings, settings.pacs_url, _of_pacs(settings))
 
 
-async def open_worklist_of(settings: Settings, stack: AsyncExitStack) -> WorklistDialect:
-    """The worklist at WORKLIST_URL; unset, the PACS's own where it has one, else the embedded one."""
+async def open_worklist_of(settings: Settings, leases: Leases, stack: AsyncExitStack) -> WorklistDialect:
+    """The worklist at WORKLIST_URL; unset, the PACS's own where it has one, else the embedded one.
+
+    `leases` keep two creates of one study apart, in whichever replicas, where the worklist's server does not.
+    """
 
     def client(address: PacsAddress) -> DicomWeb:
         web = DicomWeb(address)
@@ -37,7 +43,9 @@ async def open_worklist_of(settings: Settings, stack: AsyncExitStack) -> Worklis
         return web
 
     if settings.worklist_url is not None:
-        return open_worklist(client(worklist_address(settings, settings.worklist_url)), settings.worklist_dialect)
+        claims = SharedClaims(leases, settings.operation_timeout_seconds + _LEASE_MARGIN_SECONDS)
+        web = client(worklist_address(settings, settings.worklist_url))
+        return open_worklist(web, settings.worklist_dialect, claims)
     embedded = open_worklist(client(_embedded(settings)), "embedded")
     if settings.pacs_url is None:
         return embedded

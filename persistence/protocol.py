@@ -88,6 +88,21 @@ class Bookmarks(Protocol):
         ...
 
 
+class Leases(Protocol):
+    """What one worker at a time may do, in whichever process."""
+
+    async def take_lease(self, name: str, holder: str, now: datetime, *, lease_seconds: float) -> bool:
+        """Whether `holder`, who is nobody else and comes once, has the lease from now on.
+
+        Nobody else gets it until it is ended or its time is over; clocks of replicas may differ, so give it room.
+        """
+        ...
+
+    async def end_lease(self, name: str, holder: str) -> None:
+        """Ends it, if `holder` still has it."""
+        ...
+
+
 class WebhookDeliveries(Protocol):
     """What was, is, and is to be posted to the receivers of events."""
 
@@ -181,7 +196,9 @@ class AccessRecords(Protocol):
         ...
 
 
-class Store(ExamEvents, IssuedUids, Cursors, Bookmarks, WebhookDeliveries, ViewerTokens, AccessRecords, Protocol):
+class Store(
+    ExamEvents, IssuedUids, Cursors, Bookmarks, Leases, WebhookDeliveries, ViewerTokens, AccessRecords, Protocol
+):
     """Everything the service remembers. Any method may raise `StoreUnavailable`."""
 
     async def ping(self) -> None:

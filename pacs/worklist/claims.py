@@ -10,7 +10,7 @@ from pacs.errors import Conflict
 
 
 class LocalClaims:
-    """Claims within one process. With several replicas, wire a `Claim` that all of them share instead."""
+    """Claims within one process; several replicas need a `Claim` that all of them share instead."""
 
     def __init__(self) -> None:
         self._held: set[str] = set()

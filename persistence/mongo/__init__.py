@@ -10,6 +10,7 @@ from persistence.mongo.changes import MongoChanges
 from persistence.mongo.confirmation import confirmed
 from persistence.mongo.deliveries import MongoWebhookDeliveries
 from persistence.mongo.events import MongoExamEvents
+from persistence.mongo.leases import MongoLeases
 from persistence.mongo.opening import connect, prepare
 from persistence.mongo.tokens import MongoViewerTokens
 from persistence.mongo.uids import MongoIssuedUids
@@ -20,6 +21,7 @@ class MongoStore(
     MongoChanges,
     MongoIssuedUids,
     MongoBookmarks,
+    MongoLeases,
     MongoWebhookDeliveries,
     MongoViewerTokens,
     MongoAccessRecords,

@@ -84,6 +84,20 @@ class BookmarkDocument(Document):
         name = "bookmarks"
 
 
+class LeaseDocument(Document):
+    """Who may do something alone; `_id` is its name."""
+
+    id: str  # type: ignore[assignment]
+    holder: str
+    ends_at: datetime
+
+    class Settings:
+        """Beanie's."""
+
+        name = "leases"
+        indexes: ClassVar = [_index("ends_at")]
+
+
 class WebhookDeliveryDocument(Document):
     """A `WebhookDelivery`."""
 
@@ -159,6 +173,7 @@ DOCUMENTS: tuple[type[Document], ...] = (
     IssuedUidDocument,
     CursorDocument,
     BookmarkDocument,
+    LeaseDocument,
     WebhookDeliveryDocument,
     DisabledWebhookDocument,
     ViewerTokenDocument,

@@ -10,6 +10,7 @@ from persistence.sqlite.cursors import SqliteCursors
 from persistence.sqlite.database import Database
 from persistence.sqlite.deliveries import SqliteWebhookDeliveries
 from persistence.sqlite.events import SqliteExamEvents
+from persistence.sqlite.leases import SqliteLeases
 from persistence.sqlite.lock import DirectoryLock
 from persistence.sqlite.tokens import SqliteViewerTokens
 from persistence.sqlite.uids import SqliteIssuedUids
@@ -20,6 +21,7 @@ class SqliteStore(
     SqliteIssuedUids,
     SqliteCursors,
     SqliteBookmarks,
+    SqliteLeases,
     SqliteWebhookDeliveries,
     SqliteViewerTokens,
     SqliteAccessRecords,

@@ -80,6 +80,9 @@ _STEPS = (
     """
     CREATE TABLE bookmarks (name TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE leases (name TEXT PRIMARY KEY, holder TEXT NOT NULL, ends_at INTEGER NOT NULL) WITHOUT ROWID;
+    """,
 )
 
 

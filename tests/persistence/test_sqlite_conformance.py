@@ -3,7 +3,12 @@
 from tests.persistence.conformance.access import AccessRecordsConformance, ViewerTokensConformance
 from tests.persistence.conformance.deliveries import WebhookDeliveriesConformance
 from tests.persistence.conformance.events import ExamEventsConformance
-from tests.persistence.conformance.uids import BookmarksConformance, CursorsConformance, IssuedUidsConformance
+from tests.persistence.conformance.uids import (
+    BookmarksConformance,
+    CursorsConformance,
+    IssuedUidsConformance,
+    LeasesConformance,
+)
 
 
 class TestExamEvents(ExamEventsConformance): ...
@@ -16,6 +21,9 @@ class TestCursors(CursorsConformance): ...
 
 
 class TestBookmarks(BookmarksConformance): ...
+
+
+class TestLeases(LeasesConformance): ...
 
 
 class TestWebhookDeliveries(WebhookDeliveriesConformance): ...

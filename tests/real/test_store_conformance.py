@@ -11,7 +11,12 @@ from tests.persistence.conformance import Reopen
 from tests.persistence.conformance.access import AccessRecordsConformance, ViewerTokensConformance
 from tests.persistence.conformance.deliveries import WebhookDeliveriesConformance
 from tests.persistence.conformance.events import ExamEventsConformance
-from tests.persistence.conformance.uids import BookmarksConformance, CursorsConformance, IssuedUidsConformance
+from tests.persistence.conformance.uids import (
+    BookmarksConformance,
+    CursorsConformance,
+    IssuedUidsConformance,
+    LeasesConformance,
+)
 
 NO_DIRECTORY = Path("/nonexistent")
 
@@ -56,6 +61,9 @@ class TestCursors(CursorsConformance): ...
 
 
 class TestBookmarks(BookmarksConformance): ...
+
+
+class TestLeases(LeasesConformance): ...
 
 
 class TestWebhookDeliveries(WebhookDeliveriesConformance): ...

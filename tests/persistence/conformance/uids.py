@@ -1,9 +1,11 @@
-"""Issued UIDs, and readers' positions and bookmarks."""
+"""Issued UIDs, leases, and readers' positions and bookmarks."""
 
 import asyncio
+from datetime import timedelta
 
 from persistence.store import Store
 from tests.persistence.conformance import Reopen
+from tests.persistence.events import NOON
 
 
 class IssuedUidsConformance:
@@ -55,3 +57,27 @@ class BookmarksConformance:
         texts = [str(number) for number in range(20)]
         await asyncio.gather(*(store.save_bookmark("new", text) for text in texts))
         assert await store.bookmark("new") in texts
+
+
+class LeasesConformance:
+    """`Store.take_lease` and `end_lease`."""
+
+    async def test_of_sixteen_racing_holders_one_gets_the_lease(self, store: Store, reopen: Reopen) -> None:
+        for name in ("a", "b", "c", "d"):
+            got = await asyncio.gather(*(store.take_lease(name, str(n), NOON, lease_seconds=60) for n in range(16)))
+            assert sorted(got) == [False] * 15 + [True]
+        store = await reopen()
+        assert not await store.take_lease("a", "late", NOON, lease_seconds=60)
+
+    async def test_a_lease_that_was_ended_or_ran_out_is_free(self, store: Store) -> None:
+        assert await store.take_lease("a", "first", NOON, lease_seconds=60)
+        await store.end_lease("a", "somebody else")
+        assert not await store.take_lease("a", "second", NOON, lease_seconds=60)
+        await store.end_lease("a", "first")
+        assert await store.take_lease("a", "second", NOON, lease_seconds=60)
+        just_before, over = NOON + timedelta(seconds=59), NOON + timedelta(seconds=60)
+        assert not await store.take_lease("a", "third", just_before, lease_seconds=60)
+        racing = await asyncio.gather(*(store.take_lease("a", str(n), over, lease_seconds=60) for n in range(16)))
+        assert sorted(racing) == [False] * 15 + [True]
+        await store.end_lease("a", "second")
+        assert not await store.take_lease("a", "fourth", over, lease_seconds=60)
