@@ -66,6 +66,7 @@ def _serve(settings: Settings, listener: socket.socket, workers: int) -> None:
         log_config=None,
         access_log=False,
         server_header=False,
+        forwarded_allow_ips=list(settings.forwarded_allow_ips),
         ws_per_message_deflate=False,
         ws_max_size=settings.max_query_bytes,
         limit_concurrency=settings.max_connections,

@@ -21,6 +21,11 @@ class ServingSettings(BaseModel):
     public_url: HttpUrl | None = Field(
         None, description="URL under which clients reach the server, for links in answers; unset: as each request says."
     )
+    forwarded_allow_ips: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("127.0.0.1", "::1"),
+        description="Proxies, addresses or networks divided by commas, whose X-Forwarded-For and -Proto are believed.",
+    )
+    """What uvicorn makes of them is the client's address for rates and access records, and whether it came by HTTPS."""
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Origins whose web pages may use the API, divided by commas, e.g. https://portal.example."
     )
@@ -41,6 +46,12 @@ class ServingSettings(BaseModel):
         parts = origins.split(",") if isinstance(origins, str) else origins
         return tuple(dict.fromkeys(plain_origin(part.strip()) for part in parts if part.strip()))
 
+    @field_validator("forwarded_allow_ips", mode="before")
+    @classmethod
+    def _proxies(cls, proxies: str | tuple[str, ...]) -> tuple[str, ...]:
+        parts = proxies.split(",") if isinstance(proxies, str) else proxies
+        return tuple(dict.fromkeys(_proxy(part.strip()) for part in parts if part.strip()))
+
     @property
     def allowed_origins(self) -> frozenset[str]:
         """Origins whose pages may open sockets: those of CORS_ORIGINS, and the server's own as clients know it."""
@@ -51,6 +62,13 @@ class ServingSettings(BaseModel):
     def on_loopback(self) -> bool:
         """Whether only this machine can reach the server."""
         return is_loopback(self.host)
+
+
+def _proxy(text: str) -> str:
+    try:
+        return str(ipaddress.ip_network(text)) if "/" in text else str(ipaddress.ip_address(text))
+    except ValueError:
+        raise ValueError(f"holds {text}, which is no IP address or network (10.0.0.0/8, say)") from None
 
 
 def is_loopback(host: str) -> bool:

@@ -15,6 +15,8 @@ ROW = re.compile(r"^\| `([A-Z_]+)` \| (.*?) \| (.*) \|$", re.MULTILINE)
 def shown_default(default: object) -> str:
     if default in (None, ()) or default is PydanticUndefined:
         return ""
+    if isinstance(default, tuple):
+        return f"`{','.join(default)}`"
     return f"`{str(default).lower() if isinstance(default, bool) else default}`"
 
 
@@ -40,6 +42,10 @@ def test_the_readme_has_every_setting_with_its_default_and_sentence() -> None:
         ("JWT_ROLES", "doctor=KING", "DIAGNOSTIC"),
         ("JWT_LEEWAY_SECONDS", "-1", "greater"),
         ("PORT", "abc", "integer"),
+        ("FORWARDED_ALLOW_IPS", "*", "no IP address"),
+        ("FORWARDED_ALLOW_IPS", "10.0.0.0/8,nginx", "no IP address"),
+        ("FORWARDED_ALLOW_IPS", "10.0.0.1/8", "no IP address"),
+        ("DATABASE_WAIT_SECONDS", "-1", "greater"),
         ("PORT", "70000", "65535"),
         ("PACS_URL", "orthanc:8042", "http"),
         ("PACS_URL", "http://user:pw@orthanc/dicom-web", "plain URL"),
