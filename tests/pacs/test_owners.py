@@ -65,3 +65,37 @@ async def test_rows_without_a_study_are_nobodys() -> None:
     async with pacs_with([row(SeriesInstanceUID="1.1.1")], STUDIES) as (pacs, server):
         assert await found(pacs) == []
         assert len(server.targets) == 1
+
+
+INSTANCE = {"StudyInstanceUID": "1.3", "SeriesInstanceUID": "1.3.1", "SOPInstanceUID": "1.3.1.1"}
+
+
+@pytest.mark.parametrize(
+    ("rows", "studies", "expected"),
+    [
+        ([row(**INSTANCE, PatientID="P1")], [], True),
+        ([row(**INSTANCE, PatientID="p1")], [], False),
+        ([row(**INSTANCE, PatientID="P1"), row(**INSTANCE, PatientID="P2")], [], False),
+        ([row(**INSTANCE | {"SeriesInstanceUID": "1.3.2"}, PatientID="P1")], [], False),
+        ([row(**INSTANCE | {"StudyInstanceUID": "1.4"}, PatientID="P1")], [], False),
+        ([row(**INSTANCE)], [row(StudyInstanceUID="1.3", PatientID="P1")], True),
+        ([row(**INSTANCE)], STUDIES, False),
+        ([row(**INSTANCE)], [row(StudyInstanceUID="1.3")], False),
+        ([], [], False),
+    ],
+    ids=[
+        "the patient's", "another case", "two patients'", "another series", "another study",
+        "silent, the study the patient's", "silent, the study two patients'", "silent altogether", "nothing",
+    ],
+)  # fmt: skip
+async def test_an_instance_belongs_to_who_is_named_by_it_or_by_its_study_alone(
+    rows: list[JSONDataset], studies: list[JSONDataset], expected: bool
+) -> None:
+    async with pacs_with(rows, studies) as (pacs, _):
+        assert await pacs.belongs_to("P1", *INSTANCE.values()) is expected
+
+
+@pytest.mark.parametrize(("study", "expected"), [("1.1", True), ("1.2", False), ("1.3", False), ("1.4", False)])
+async def test_a_study_belongs_to_a_patient_if_it_is_nobody_elses(study: str, expected: bool) -> None:
+    async with pacs_with([], STUDIES) as (pacs, _):
+        assert await pacs.belongs_to("P1", study) is expected
