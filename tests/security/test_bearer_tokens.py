@@ -16,8 +16,8 @@ from graph.access import Role
 from graph.app import create_app
 from graph.authentication.api_keys import new_key
 from graph.settings import Settings
+from tests.graph.authentication.bad_tokens import BAD
 from tests.graph.authentication.issuer import AUDIENCE, ISSUER, Publisher, jwks, rsa_key, signed
-from tests.graph.authentication.test_tokens import BAD
 from tests.graph.conftest import serving
 from tests.graph.viewer_links import browser
 
