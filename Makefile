@@ -41,6 +41,6 @@ $(VENV)/.ready-test: requirements-test.lock pyproject.toml Makefile .ci/environm
 	@touch $@ $(VENV)/.ready
 
 # A virtual environment that no longer runs (moved checkout, removed Python) counts as none.
-ifneq ($(shell cat $(VENV)/.home 2>/dev/null),$(CURDIR))
+ifneq ($(shell $(BIN)/python -c "" 2>/dev/null && cat $(VENV)/.home 2>/dev/null),$(CURDIR))
 .PHONY: $(VENV)/.ready $(VENV)/.ready-test
 endif
