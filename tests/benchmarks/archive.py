@@ -89,11 +89,13 @@ def _opened(folder: Path) -> Iterator[Index]:
         index.close()
 
 
-def fill(index: Index, instances: int, per_study: int = _PER_STUDY) -> None:
-    """Enters instances without files, so many in each study."""
+def fill(
+    index: Index, instances: int, per_study: int = _PER_STUDY, per_series: int = _INSTANCES, root: str = "1.2"
+) -> None:
+    """Enters instances without files, so many in each study and series; UIDs begin with `root`."""
     batch: list[Received] = []
     for number in range(instances):
-        batch.append(_instance(number, per_study))
+        batch.append(_instance(number, per_study, per_series, root))
         if len(batch) == _BATCH or number == instances - 1:
             index.submit(lambda connection, batch=tuple(batch): _enter(connection, batch)).result()  # type: ignore[misc]
             batch = []
@@ -106,12 +108,12 @@ def _enter(connection: object, batch: tuple[Received, ...]) -> None:
     entries.count()
 
 
-def _instance(number: int, per_study: int) -> Received:
+def _instance(number: int, per_study: int, per_series: int, root: str) -> Received:
     study, within = divmod(number, per_study)
-    series, instance = divmod(within, _INSTANCES)
-    uid = f"1.2.{study}.{series + 1}.{instance + 1}"
+    series, instance = divmod(within, per_series)
+    uid = f"{root}.{study}.{series + 1}.{instance + 1}"
     header = Part10Header(
-        "1.2.840.10008.5.1.4.1.1.2", uid, f"1.2.{study}", f"1.2.{study}.{series + 1}", "1.2.840.10008.1.2.1", 0
+        "1.2.840.10008.5.1.4.1.1.2", uid, f"{root}.{study}", f"{root}.{study}.{series + 1}", "1.2.840.10008.1.2.1", 0
     )
     date = f"20{study // 336 % 50:02}{study // 28 % 12 + 1:02}{study % 28 + 1:02}"
     patient = {
@@ -119,11 +121,13 @@ def _instance(number: int, per_study: int) -> Received:
         "00080030": {"vr": "TM", "Value": ["101500"]},
         "00100010": {"vr": "PN", "Value": [{"Alphabetic": f"Family{study // 2}^Given"}]},
         "00100020": {"vr": "LO", "Value": [f"P{study // 2}"]},
-        "0020000D": {"vr": "UI", "Value": [f"1.2.{study}"]},
+        "0020000D": {"vr": "UI", "Value": [f"{root}.{study}"]},
     }
     own = {
         "00080018": {"vr": "UI", "Value": [uid]},
         "00200013": {"vr": "IS", "Value": [instance + 1]},
+        "00080016": {"vr": "UI", "Value": [header.sop_class_uid]},
+        "00280008": {"vr": "IS", "Value": [1]},
         "00280010": {"vr": "US", "Value": [512]},
         "00280011": {"vr": "US", "Value": [512]},
     }
@@ -134,11 +138,11 @@ def _instance(number: int, per_study: int) -> Received:
         digest=uid.encode().ljust(32, b"\0"),
         metadata=orjson.dumps({**_COMMON, **patient, **own}),
         study_attributes=orjson.dumps(patient),
-        series_attributes=orjson.dumps({"0020000E": {"vr": "UI", "Value": [f"1.2.{study}.{series + 1}"]}}),
+        series_attributes=orjson.dumps({"0020000E": {"vr": "UI", "Value": [f"{root}.{study}.{series + 1}"]}}),
         instance_attributes=orjson.dumps(own),
         columns={
             Level.STUDY: {
-                "study_instance_uid": f"1.2.{study}",
+                "study_instance_uid": f"{root}.{study}",
                 "patient_id": f"P{study // 2}",
                 "patient_birth_date": "19700101",
                 "study_date": date,
@@ -148,7 +152,7 @@ def _instance(number: int, per_study: int) -> Received:
                 "study_description": "Head",
             },
             Level.SERIES: {
-                "series_instance_uid": f"1.2.{study}.{series + 1}",
+                "series_instance_uid": f"{root}.{study}.{series + 1}",
                 "modality": "CT" if series else "SR",
                 "series_number": str(series + 1),
                 "performed_start_date": date,

@@ -14,13 +14,18 @@ from rich.table import Table
 
 @dataclass(frozen=True)
 class Figure:
-    """`value` in `unit`; `ratio` to a yardstick that was measured in the same run, and `target` in words."""
+    """`value` in `unit`; `ratio` to a `yardstick` (same unit) that was measured in the same run.
+
+    `target` says in words what it should be, and `met` whether it is; None where it is not for the machine to say.
+    """
 
     name: str
     value: float
     unit: str
     ratio: float | None = None
     target: str = ""
+    yardstick: float | None = None
+    met: bool | None = None
 
 
 def percentile(values: list[float], percent: int) -> float:
@@ -42,11 +47,13 @@ def show(figures: Iterable[Figure], *, as_json: bool) -> None:
         answer = {"machine": machine(), "figures": [asdict(figure) for figure in figures]}
         sys.stdout.write(orjson.dumps(answer, option=orjson.OPT_INDENT_2).decode() + "\n")
         return
-    table = Table("work", "measured", "ratio", "target", title=machine())
+    table = Table("work", "measured", "beside", "ratio", "target", "met", title=machine())
     for figure in figures:
+        beside = f"{figure.yardstick:,.4g}" if figure.yardstick is not None else ""
         ratio = f"{figure.ratio:.2f} ×" if figure.ratio is not None else ""
-        table.add_row(figure.name, f"{figure.value:,.4g} {figure.unit}", ratio, figure.target)
-    Console(width=120).print(table)
+        met = {True: "yes", False: "NO", None: ""}[figure.met]
+        table.add_row(figure.name, f"{figure.value:,.4g} {figure.unit}", beside, ratio, figure.target, met)
+    Console(width=150).print(table)
 
 
 def _lines(path: str) -> list[str]:

@@ -39,7 +39,7 @@ async def fill(worklist: Worklist, count: int) -> None:
                 "00404025": {"vr": "SQ", "Value": [{"00080100": {"vr": "SH", "Value": [f"AE{number % 7}"]}}]},
             }
             uid = f"2.25.{number + 1}"
-            dataset, _ = created(payload, uid, worklist._now())
+            dataset, _ = created(payload, uid, worklist.now())
             worklist_store.insert(connection, uid, dataset)  # type: ignore[arg-type]  # a sqlite3.Connection
 
     await worklist._database.write(work)

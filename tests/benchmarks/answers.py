@@ -1,0 +1,95 @@
+"""A large answer: 10,000 instances with ten fields each, from the embedded PACS to the client."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from pathlib import Path
+from statistics import median
+
+import httpx
+import orjson
+
+from pacs.archive.index import Index
+from tests.benchmarks.archive import fill
+from tests.benchmarks.both import ask
+from tests.benchmarks.figure import Figure
+from tests.benchmarks.measuring import ROUNDS, cpu_seconds, milliseconds_of
+from tests.real.server import ServerProcess
+
+_INSTANCES, _IN_A_SERIES = 10_000, 500
+_ROOT = "1.2.826.0.1.3680043.8.498.30761953679510026753997218942"
+_PATIENT = "P0"
+_FIELDS = """studyInstanceUID seriesInstanceUID sopInstanceUID sopClassUID sopClassName instanceNumber numberOfFrames
+  rows columns fileURL"""
+_QUERY = f"query ($p: String!) {{ studies(patientID: $p) {{ nodes {{ series {{ instances {{ {_FIELDS} }} }} }} }} }}"
+_PAUSE_SECONDS = 0.001
+
+
+def large_answer(folder: Path) -> Iterator[Figure]:
+    """The processor time of the API, and how long others wait meanwhile."""
+    data = folder / "data" / "archive"
+    data.mkdir(parents=True)
+    index = Index(data)
+    index.open()
+    fill(index, _INSTANCES, per_study=_INSTANCES, per_series=_IN_A_SERIES, root=_ROOT)
+    index.close()
+    server = ServerProcess(folder, LOG_LEVEL="error")
+    server.start()
+    try:
+        yield from _measured(server)
+    finally:
+        server.stop()
+
+
+def _measured(server: ServerProcess) -> Iterator[Figure]:
+    with httpx.Client(base_url=server.url, timeout=120) as client:
+        answer = ask(client, _QUERY, p=_PATIENT)
+        studies = answer["studies"]["nodes"]
+        assert sum(len(series["instances"]) for study in studies for series in study["series"]) == _INSTANCES
+        for _ in range(3):
+            ask(client, _QUERY, p=_PATIENT)
+        computed, waited, taken = [], [], []
+        for _ in range(ROUNDS):
+            before = cpu_seconds(server.pid)
+            taken.append(milliseconds_of(lambda: ask(client, _QUERY, p=_PATIENT)))
+            computed.append((cpu_seconds(server.pid) - before) * 1000)
+        for _ in range(ROUNDS):
+            with _waiting(server.port) as waits:
+                ask(client, _QUERY, p=_PATIENT)
+            waited.append(max(waits))
+        dumping = median(milliseconds_of(lambda: orjson.dumps(answer)) for _ in range(9))
+    name = f"{_INSTANCES:,} instances × 10 fields"
+    cpu = median(computed)
+    yield Figure(f"{name}, CPU of the API", cpu, "ms", cpu / dumping, "≤ 40 ms; × orjson.dumps", dumping, cpu <= 40)
+    wait = median(waited)
+    yield Figure(f"{name}, longest wait of another request", wait, "ms", target="≤ 25 ms", met=wait <= 25)
+    yield Figure(f"{name}, in all", median(taken), "ms")
+
+
+@contextmanager
+def _waiting(port: int) -> Iterator[list[float]]:
+    """Asks for almost nothing again and again, over one connection; how many milliseconds each answer took."""
+    waits: list[float] = []
+    done = threading.Event()
+
+    def knock() -> None:
+        connection = HTTPConnection("127.0.0.1", port)
+        while not done.is_set():
+            started = time.perf_counter()
+            connection.request("GET", "/health/live")
+            assert connection.getresponse().read() is not None
+            waits.append((time.perf_counter() - started) * 1000)
+            time.sleep(_PAUSE_SECONDS)
+        connection.close()
+
+    thread = threading.Thread(target=knock)
+    thread.start()
+    time.sleep(0.05)
+    waits.clear()
+    try:
+        yield waits
+    finally:
+        done.set()
+        thread.join()

@@ -1,0 +1,123 @@
+"""Reading exams through the API, and by the client's own DICOMweb requests to Orthanc, one after another."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydicom.uid import generate_uid
+
+from tests.benchmarks.both import Both, beside_orthanc, renewed
+from tests.benchmarks.figure import Figure
+from tests.benchmarks.measuring import ROUNDS, Times, beside, in_turn, milliseconds_of
+from tests.samples import Exam, Sample
+
+_SEARCHES, _LISTS = 100, 10
+_SERIES, _IMAGES = 5, 100
+_STUDIES = 50
+_WARM_UP_SECONDS = 3.0
+"""Until what was stored lies so far back that the service remembers it."""
+_ONE = "query ($p: String!) { studies(patientID: $p) { nodes { studyInstanceUID studyDate modalitiesInStudy } } }"
+_TREE = """query ($p: String!) { studies(patientID: $p) { nodes { studyInstanceUID studyDate series {
+  seriesInstanceUID modality seriesNumber instances { sopInstanceUID instanceNumber } } } } }"""
+_LIST = """query ($p: String!, $study: UID!, $series: UID!) {
+  instances(patientID: $p, studyInstanceUID: $study, seriesInstanceUID: $series) { sopInstanceUID instanceNumber } }"""
+_STUDIES_WITH_SERIES = """query ($p: String!) { studies(patientID: $p, first: 50) {
+  nodes { studyInstanceUID series { seriesInstanceUID modality } } } }"""
+
+
+def query(folder: Path) -> Iterator[Figure]:
+    """One study of one patient, over one connection."""
+    with beside_orthanc(folder) as both:
+        one = _study(1, 1)[0]
+        both.fill([one])
+        times = in_turn(
+            _SEARCHES,
+            lambda: both.ask(_ONE, p=one.patient_id),
+            lambda: both.search(f"studies?PatientID={one.patient_id}&includefield=ModalitiesInStudy"),
+            warm_up=5,
+        )
+        ours, theirs = times.median(0), times.median(1)
+        yield Figure(
+            "one-study query, p50", ours, "ms", ours / theirs, "≤ Orthanc + 1.5 ms", theirs, ours <= theirs + 1.5
+        )
+        ours, theirs = (times.percentile(way, 99) for way in (0, 1))
+        yield Figure("one-study query, p99", ours, "ms", ours / theirs, yardstick=theirs)
+
+
+def tree(folder: Path) -> Iterator[Figure]:
+    """One study → 5 series → 500 instances in one request: asked for the first time, and again."""
+    with beside_orthanc(folder) as both:
+        studies = [_study(_SERIES, _IMAGES) for _ in range(ROUNDS + 2)]
+        for images in studies:
+            both.fill(images)
+        time.sleep(_WARM_UP_SECONDS)
+        yield from _cold(both, studies)
+        patient = studies[1][0].patient_id
+        both.ask(_TREE, p=patient)
+        warm = in_turn(ROUNDS, lambda: both.ask(_TREE, p=patient), lambda: _own_requests(both, studies[1]))
+        yield beside("the same again", warm, "≤ 1/20 × Orthanc", 1 / 20)
+        yield from _whole_series(both, studies[2])
+
+
+def _cold(both: Both, studies: list[list[Sample]]) -> Iterator[Figure]:
+    first = studies[0][0].patient_id
+    both.ask(_TREE, p=first)
+    cold: tuple[list[float], ...] = ([], [], [])
+    for images in studies[1:-1]:
+        patient = images[0].patient_id
+        asked = both.requests_of((_TREE, {"p": first}), (_TREE, {"p": patient}))
+        cold[0].append(milliseconds_of(lambda p: both.ask(_TREE, p=p), patient))
+        cold[1].append(milliseconds_of(_own_requests, both, images))
+        cold[2].append(milliseconds_of(_one_after_another, both, asked))
+    name = f"1 study → {_SERIES} series → {_SERIES * _IMAGES} instances, the first time"
+    yield beside(name, Times(cold[:2]), "≤ 1/3 × Orthanc", 1 / 3)
+    yield beside("the same beside its own requests to the PACS", Times((cold[0], cold[2])), "≤ 1.15 ×", 1.15)
+
+
+def _own_requests(both: Both, images: list[Sample]) -> None:
+    """What a client without the service does: studies, their series, the instances of each series."""
+    (study,) = both.search(f"studies?PatientID={images[0].patient_id}")
+    uid = study["0020000D"]["Value"][0]
+    for series in both.search(f"studies/{uid}/series"):
+        found = both.search(f"studies/{uid}/series/{series['0020000E']['Value'][0]}/instances")
+        assert len(found) == _IMAGES
+
+
+def _one_after_another(both: Both, paths: list[str]) -> None:
+    for path in paths:
+        both.direct.get(f"{both.pacs.root}{path}").raise_for_status()
+
+
+def _whole_series(both: Both, images: list[Sample]) -> Iterator[Figure]:
+    """A series of 500."""
+    stored = _study(1, _SERIES * _IMAGES, images[0].patient_id)
+    both.fill(stored)
+    first = stored[0]
+    below = f"instances?PatientID={first.patient_id}&SeriesInstanceUID={first.series}&includefield=InstanceNumber"
+    times = in_turn(
+        _LISTS,
+        lambda: both.ask(_LIST, p=first.patient_id, study=first.study, series=first.series),
+        lambda: both.search(below),
+        warm_up=2,
+    )
+    for percent in (50, 99):
+        ours, theirs = (times.percentile(way, percent) for way in (0, 1))
+        yield Figure(f"series of {len(stored)}, p{percent}", ours, "ms", ours / theirs, yardstick=theirs)
+
+
+def requests(folder: Path) -> Iterator[Figure]:
+    """How many requests to the PACS 50 studies with their series take."""
+    with beside_orthanc(folder) as both:
+        patient = Exam().patient_id
+        both.fill([image for _ in range(_STUDIES) for image in _study(2, 1, patient)])
+        asked = (_STUDIES_WITH_SERIES, {"p": patient})
+        count = len(both.requests_of((_ONE, {"p": "nobody"}), asked))
+        yield Figure(
+            f"{_STUDIES} studies with their series", count, "PACS requests", None, "2", 1 + _STUDIES, count <= 2
+        )
+
+
+def _study(series: int, images: int, patient_id: str | None = None) -> list[Sample]:
+    exam = Exam(patient_id) if patient_id else Exam()
+    firsts = [exam.image(SeriesNumber=number + 1) for number in range(series)]
+    return [image for first in firsts for image in (first, *(renewed(first, generate_uid) for _ in range(images - 1)))]
