@@ -55,6 +55,9 @@ def archive(
     dimse_tls_cert: Annotated[Path | None, typer.Option(help="PEM file of the certificate; without it no TLS.")] = None,
     dimse_tls_key: Annotated[Path | None, typer.Option(help="PEM file of its key.")] = None,
     dimse_tls_ca: Annotated[Path | None, typer.Option(help="PEM file of the authority of the peers.")] = None,
+    prints_dir: Annotated[
+        Path | None, typer.Option(help="Folder for films printed over it; else in --data-dir.")
+    ] = None,
     dimse_images: Annotated[bool, typer.Option(help="Whether images are stored and found over it.")] = True,
     watch_parent: Annotated[bool, typer.Option(hidden=True, help="Ends when standard input does.")] = False,
 ) -> None:
@@ -90,6 +93,7 @@ def archive(
         stable_age_seconds=stable_age_seconds,
         allow_delete=allow_delete,
         dimse=network or None,
+        prints_dir=prints_dir,
     )
     try:
         run_archive(options, socket=socket, host=host, port=port, watch_parent=watch_parent)

@@ -122,6 +122,7 @@ def _pacs(settings: Settings, base: str) -> Iterator[Path | None]:
     arguments += ["--notify-url", f"{base}/new-exam-callback"]
     arguments += ["--stable-age-seconds", str(settings.stable_age_seconds)]
     arguments += ["--allow-delete"] if settings.archive_allow_delete else []
+    arguments += ["--prints-dir", str(settings.data_dir / "prints")]
     arguments += settings.dimse_arguments(settings.host, has_images=settings.pacs_url is None)
     environment = os.environ | {"LOG_LEVEL": settings.log_level}
     if settings.callback_token is not None:

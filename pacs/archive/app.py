@@ -80,6 +80,7 @@ def create_archive(options: ArchiveOptions, lock: DataLock | None = None) -> Sta
                 renderer=renderer,
                 call=Caller(asyncio.get_running_loop()),
                 calls=calls,
+                prints=options.prints_dir or options.data_dir / "prints",
             )
         )
         await server.start()

@@ -13,7 +13,7 @@ class ArchiveOptions:
     `data_dir` belongs to it alone. `notify_url` is posted to whenever a study was unchanged for
     `stable_age_seconds`, with `notify_token` as bearer token and `source_id` as the event's SourceID; without a URL
     nothing is announced. `allow_delete` admits `DELETE` of studies and series. With `dimse` it is on the DICOM network
-    as well.
+    as well, and keeps what is printed there in `prints_dir`, else in `prints` under `data_dir`.
     """
 
     data_dir: Path
@@ -23,3 +23,4 @@ class ArchiveOptions:
     source_id: str = "dicom-graph"
     allow_delete: bool = False
     dimse: DimseOptions | None = None
+    prints_dir: Path | None = None

@@ -1,6 +1,7 @@
 """Which services the archive has on the DICOM network, and what each of them works with."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from pacs.archive.commitment import Commitments
 from pacs.archive.dimse.calls import Calls
@@ -10,6 +11,7 @@ from pacs.archive.dimse.get import get_service
 from pacs.archive.dimse.move import move_service
 from pacs.archive.dimse.mpps import mpps_retrieve_service, mpps_service
 from pacs.archive.dimse.options import DimseOptions
+from pacs.archive.dimse.printing.requests import print_service
 from pacs.archive.dimse.sending import Sender
 from pacs.archive.dimse.server import DimseServer
 from pacs.archive.dimse.service import Caller, Service
@@ -38,6 +40,7 @@ class Parts:
     renderer: Renderer
     call: Caller
     calls: Calls
+    prints: Path
 
 
 def open_server(parts: Parts) -> DimseServer:
@@ -57,6 +60,7 @@ def open_server(parts: Parts) -> DimseServer:
         move_service(parts.index, sender, parts.calls, parts.call),
         get_service(parts.index, sender, parts.call),
         commitment_service(parts.commitments, parts.calls.peers, parts.call),
+        print_service(parts.prints),
     )
     store = store_service(parts.filing, parts.files, parts.call)
     return DimseServer(parts.options, (*always, *images), store)

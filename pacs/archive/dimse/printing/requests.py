@@ -8,11 +8,14 @@ from weakref import WeakKeyDictionary
 
 import structlog
 from pydicom.dataset import Dataset
+from pynetdicom import evt
 from pynetdicom.association import Association
 from pynetdicom.dimse_primitives import N_CREATE, N_SET
 from pynetdicom.events import Event
 from pynetdicom.sop_class import (  # type: ignore[attr-defined]  # made at import
     BasicColorPrintManagementMeta,
+    BasicGrayscalePrintManagementMeta,
+    PresentationLUT,
     Printer,
     PrinterInstance,
 )
@@ -20,11 +23,34 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]  # made at impo
 from pacs.archive.dimse.printing.printer import printer
 from pacs.archive.dimse.printing.refused import NO_SUCH_INSTANCE, PROCESSING_FAILURE, Refused
 from pacs.archive.dimse.printing.session import Answer, PrintSession
+from pacs.archive.dimse.service import Offered, Service
 from pacs.uids import new_uid
 
 log = structlog.get_logger(__name__)
 
 Reply = tuple[Dataset, Dataset | None]
+
+_LARGEST_IMAGE_BYTES = 128 * 1024 * 1024  # 8,000 × 8,000 pixels of 16 bits
+
+
+def print_service(prints: Path) -> Service:
+    """Basic Grayscale and Basic Color Print Management, with Presentation LUTs; films are kept in `prints` as PDFs."""
+    requests = PrintRequests(prints)
+    return Service(
+        contexts=(
+            Offered(abstract_syntax=BasicGrayscalePrintManagementMeta, dataset_bytes=_LARGEST_IMAGE_BYTES),
+            Offered(abstract_syntax=BasicColorPrintManagementMeta, dataset_bytes=_LARGEST_IMAGE_BYTES),
+            Offered(abstract_syntax=PresentationLUT),
+            Offered(abstract_syntax=Printer),
+        ),
+        handlers={
+            evt.EVT_N_CREATE: requests.create,
+            evt.EVT_N_SET: requests.set,
+            evt.EVT_N_ACTION: requests.action,
+            evt.EVT_N_DELETE: requests.delete,
+            evt.EVT_N_GET: requests.get,
+        },
+    )
 
 
 class PrintRequests:
