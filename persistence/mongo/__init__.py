@@ -2,6 +2,7 @@
 
 from typing import Self
 
+import pymongo
 from pymongo import AsyncMongoClient
 
 from persistence.mongo.access import MongoAccessRecords
@@ -14,6 +15,8 @@ from persistence.mongo.leases import MongoLeases
 from persistence.mongo.opening import connect, prepare
 from persistence.mongo.tokens import MongoViewerTokens
 from persistence.mongo.uids import MongoIssuedUids
+
+_GOODBYE_SECONDS = 2.0
 
 
 class MongoStore(
@@ -57,6 +60,7 @@ class MongoStore(
     async def close(self) -> None:
         """Finishes the writes under way and disconnects."""
         await self._finish_appending()
-        await self._client.close()
+        with pymongo.timeout(_GOODBYE_SECONDS):  # the client's own timeoutMS does not bound this (measured)
+            await self._client.close()
         if MongoStore._opened is self:
             MongoStore._opened = None

@@ -1,5 +1,6 @@
 """What MongoDB's answers mean for the caller."""
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -15,12 +16,29 @@ def confirmed() -> Iterator[None]:
     """Makes `StoreUnavailable` of every failure: a lost connection, a time-out, any refusal.
 
     Only code 11000 means "exists already", and is handled inside (`duplicates`). A gateway whose engine is gone
-    answers with codes of its own (measured).
+    answers with codes of its own (measured). A cancellation that the driver has swallowed is raised here.
     """
+    before = _cancellations()
     try:
         yield
     except PyMongoError as error:
+        _raise_if_cancelled(before)
         raise StoreUnavailable(f"the database did not answer: {type(error).__name__}") from error
+    _raise_if_cancelled(before)
+
+
+def _cancellations() -> int:
+    task = asyncio.current_task()
+    return task.cancelling() if task else 0
+
+
+def _raise_if_cancelled(before: int) -> None:
+    """While it looks for a server the driver waits by `asyncio.wait_for`, which may lose a cancellation.
+
+    Measured on Python 3.11: a loop that tries again after each failure then never ends.
+    """
+    if _cancellations() > before:
+        raise asyncio.CancelledError
 
 
 def duplicates(error: DuplicateKeyError | BulkWriteError) -> set[int]:

@@ -105,6 +105,22 @@ async def test_an_outage_of_the_database_is_told_and_outlived(part: str, mongo: 
     assert [(follower.sockets, follower.repeats) for follower in (before, meanwhile, late)] == [(1, 0)] * 3
 
 
+@pytest.mark.parametrize("part", ["engine", "gateway", "silence"])
+async def test_a_server_stops_during_an_outage(part: str, mongo: MongoServer, tmp_path: Path) -> None:
+    async with listening(Receiver()) as receiver:
+        server = ServerProcess(tmp_path, DATABASE_URL=fresh_database(mongo.url), CALLBACK_URLS=receiver.url)
+        await asyncio.to_thread(server.start)
+        start = await first_cursor(server.url)
+        following = asyncio.create_task(Follower(server.url, start).run())
+        await asyncio.sleep(1)
+        async with gone(part, mongo):
+            await asyncio.sleep(1)
+            began = time.perf_counter()
+            assert await asyncio.to_thread(server.stop) == 0
+            sys.stdout.write(f"{part} away: stopped in {time.perf_counter() - began:.1f} s\n")
+        following.cancel()
+
+
 async def test_a_server_that_starts_during_an_outage_serves_when_it_is_over(mongo: MongoServer, tmp_path: Path) -> None:
     server = ServerProcess(tmp_path, DATABASE_URL=fresh_database(mongo.url))
     async with gone("gateway", mongo):
