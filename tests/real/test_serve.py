@@ -260,7 +260,8 @@ def big_file(path: Path, pixels: int) -> Path:
 
 def curl_upload(url: str, path: Path) -> Any:
     """An upload by curl, which streams; the result of the one file."""
-    query = "mutation ($f: [Upload!]!) { uploadExams(files: $f) { results { instance { fileURL } error { code message } } } }"
+    outcome = "results { instance { fileURL } error { code message } }"
+    query = f"mutation ($f: [Upload!]!) {{ uploadExams(files: $f) {{ {outcome} }} }}"
     with tempfile.TemporaryDirectory() as folder:
         operations = Path(folder) / "operations"
         operations.write_bytes(orjson.dumps({"query": query, "variables": {"f": [None]}}))

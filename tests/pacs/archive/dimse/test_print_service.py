@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from pydicom.dataset import Dataset
+from pydicom.tag import Tag
 from pynetdicom.association import Association
 from pynetdicom.sop_class import (  # type: ignore[attr-defined]  # made at import
     BasicFilmBox,
@@ -74,7 +75,7 @@ async def test_the_printer_names_objects_that_have_no_name(tmp_path: Path) -> No
 
 async def test_the_printer_tells_how_it_is(tmp_path: Path) -> None:
     def use(one: Association) -> Any:
-        return one.send_n_get([0x21100010, 0x21100030], Printer, PrinterInstance, meta_uid=META)
+        return one.send_n_get([Tag("PrinterStatus"), Tag("PrinterName")], Printer, PrinterInstance, meta_uid=META)
 
     status, answer = await printing(tmp_path, use)
 
