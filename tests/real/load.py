@@ -1,6 +1,7 @@
 """A PACS that announces exams, and subscribers who hear of them, both through whatever happens to the servers."""
 
 import asyncio
+import ssl
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -74,6 +75,7 @@ class Follower:
     cursor: str
     heard: dict[str, float] = field(default_factory=dict)
     """When it heard of each study, by the clock of `time.perf_counter`, in the order of hearing."""
+    tls: ssl.SSLContext | None = None
     sockets: int = 0
     repeats: int = 0
 
@@ -94,7 +96,8 @@ class Follower:
 
     async def _follow(self) -> None:
         url = self.url.replace("http", "ws", 1) + "/graphql"
-        async with websockets.connect(url, subprotocols=[websockets.Subprotocol("graphql-transport-ws")]) as socket:
+        protocols = [websockets.Subprotocol("graphql-transport-ws")]
+        async with websockets.connect(url, subprotocols=protocols, ssl=self.tls) as socket:
             await socket.send('{"type":"connection_init"}')
             payload = {"query": _NEW_EXAM, "variables": {"after": self.cursor}}
             await socket.send(orjson.dumps({"id": "1", "type": "subscribe", "payload": payload}).decode())

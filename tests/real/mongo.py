@@ -7,6 +7,7 @@ and `stop NAME`; `start` and `gateway` print a URL.
 import os
 import signal
 import subprocess
+import time
 import uuid
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ _ROOT = Path(__file__).parents[2]
 _SCRIPT = Path(os.environ.get("MONGO_SCRIPT", _ROOT.parent / "shared" / "mongodb" / "mongo"))
 _HOW = "needs a MongoDB-compatible server: set MONGODB_URL, or MONGO_SCRIPT to a program that starts one"
 _SECONDS = 600
+_REAPED_SECONDS = 30.0
 
 
 @dataclass
@@ -43,7 +45,10 @@ class MongoServer:
 
     def signal_gateway(self, url: str, number: signal.Signals) -> None:
         """A signal to the one gateway at `url`: kill -9, or a stop in its tracks."""
-        os.kill(listening_pid(urlsplit(url).port or 0), number)
+        pid = listening_pid(urlsplit(url).port or 0)
+        os.kill(pid, number)
+        if number == signal.SIGKILL:
+            _wait_until_reaped(pid)
 
     def restart(self) -> None:
         """Brings back what is dead, with the same data and URLs."""
@@ -69,6 +74,14 @@ def listening_pid(port: int) -> int:
             if os.readlink(link) == f"socket:[{inode}]":
                 return int(link.parts[2])
     raise AssertionError(f"nobody listens on port {port}")
+
+
+def _wait_until_reaped(pid: int) -> None:
+    """`restart` may take a zombie, which nobody has asked about yet, for alive."""
+    deadline = time.monotonic() + _REAPED_SECONDS
+    while Path(f"/proc/{pid}").exists():
+        assert time.monotonic() < deadline, f"process {pid} was killed and is still there"
+        time.sleep(0.02)
 
 
 def fresh_database(url: str) -> str:
