@@ -3,6 +3,8 @@ SHELL := /bin/sh
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Two for each core, as tests wait about as long as they compute.
+WORKERS := $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
 LOCK_FLAGS := --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11
 
 .PHONY: serve test check bench schema lock clean
@@ -12,7 +14,7 @@ serve: $(VENV)/.ready
 	@exec $(BIN)/dicom-graph serve
 
 test: $(VENV)/.ready-test
-	@$(BIN)/pytest -n auto --dist loadgroup tests --ignore tests/real --ignore tests/benchmarks
+	@$(BIN)/pytest -n $(WORKERS) --dist loadgroup tests --ignore tests/real --ignore tests/benchmarks
 
 check: $(VENV)/.ready-test
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/dicom-graph schema --check

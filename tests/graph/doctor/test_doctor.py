@@ -10,7 +10,7 @@ import pytest
 from pydantic import SecretStr
 from typer.testing import CliRunner
 
-from graph import cli
+from graph import cli, logs
 from graph.doctor.run import Options, examine
 from graph.settings import Settings
 from persistence.store import open_store
@@ -206,6 +206,7 @@ async def test_a_store_that_cannot_be_opened_is_a_problem(tmp_path: Path) -> Non
 
 
 def test_the_command_ends_with_1_when_there_is_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logs, "configure", lambda _: None)  # of the whole process, in which other tests read logs
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PACS_URL", f"http://127.0.0.1:{free_port()}/dicom-web")
     away = CliRunner().invoke(cli.app, ["doctor"])
