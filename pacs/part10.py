@@ -6,7 +6,7 @@ is merely untidy is accepted as it is and named in `Part10Header.flaws`.
 """
 
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -48,7 +48,8 @@ class Part10Header:
     """What identifies a file, and where its dataset begins (`dataset_offset`, in bytes).
 
     `application_entity` is the title of the sender, else of the source (0002,0017; 0002,0016), empty when neither is
-    told. `flaws` are broken rules that do no harm, in words, without values of the dataset.
+    told; the UIDs of study and series are empty for an object that has none. `flaws` are broken rules that do no harm,
+    in words, without values of the dataset.
     """
 
     sop_class_uid: str
@@ -61,9 +62,12 @@ class Part10Header:
     flaws: tuple[str, ...] = ()
 
 
-def check(file: BinaryIO, size: int, visit: Visitor | None = None) -> Part10Header:
+def check(
+    file: BinaryIO, size: int, visit: Visitor | None = None, *, without_study: Container[str] = ()
+) -> Part10Header:
     """The header of a file of `size` bytes; `visit` sees every element of its dataset on the way.
 
+    `without_study` are the SOP classes whose objects are taken although they belong to no study.
     `NotDicom` when it is no Part 10 file; `InvalidDicom` when it is one that cannot be trusted: truncated, trailing
     garbage, missing or contradicting UIDs, too little pixel data, an executable in the preamble, a DICOMDIR.
     """
@@ -81,11 +85,14 @@ def check(file: BinaryIO, size: int, visit: Visitor | None = None) -> Part10Head
                 _check_pixels(element, values)
         if visit is not None:
             visit(source, element)
-    return _header(meta, values)
+    if values.get(_SOP_CLASS) in without_study:
+        values[_STUDY] = values[_SERIES] = ""
+        return _header(meta, values, {tag: _UIDS[tag] for tag in (_SOP_CLASS, _SOP_INSTANCE)})
+    return _header(meta, values, _UIDS)
 
 
-def _header(meta: FileMeta, values: Mapping[int, str]) -> Part10Header:
-    for tag, name in _UIDS.items():
+def _header(meta: FileMeta, values: Mapping[int, str], uids: Mapping[int, str]) -> Part10Header:
+    for tag, name in uids.items():
         _check_uid(name, values.get(tag, ""))
     told = meta.values.get(file_meta.INSTANCE)
     if told and told != values[_SOP_INSTANCE]:
@@ -98,7 +105,7 @@ def _header(meta: FileMeta, values: Mapping[int, str]) -> Part10Header:
         transfer_syntax_uid=meta.transfer_syntax_uid,
         dataset_offset=meta.dataset_offset,
         application_entity=meta.values.get(file_meta.SENDING_AE) or meta.values.get(file_meta.SOURCE_AE, ""),
-        flaws=tuple(_flaws(meta, values)),
+        flaws=tuple(_flaws(meta, values, uids)),
     )
 
 
@@ -109,13 +116,13 @@ def _check_uid(name: str, value: str) -> None:
         raise InvalidDicom(f"{name} is not a UID")
 
 
-def _flaws(meta: FileMeta, values: Mapping[int, str]) -> list[str]:
+def _flaws(meta: FileMeta, values: Mapping[int, str], uids: Mapping[int, str]) -> list[str]:
     flaws = [sentence for tag, sentence in _META_FLAWS.items() if tag not in meta.values]
     if not meta.length_matches:
         flaws.append("FileMetaInformationGroupLength (0002,0000) is missing or wrong")
     if meta.values.get(file_meta.CLASS, values[_SOP_CLASS]) != values[_SOP_CLASS]:
         flaws.append("MediaStorageSOPClassUID (0002,0002) is not the SOPClassUID (0008,0016)")
-    flaws += [f"{name} has components with leading zeros" for tag, name in _UIDS.items() if not is_uid(values[tag])]
+    flaws += [f"{name} has components with leading zeros" for tag, name in uids.items() if not is_uid(values[tag])]
     return flaws
 
 

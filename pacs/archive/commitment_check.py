@@ -12,9 +12,7 @@ from pacs.archive.verify import file_state
 log = structlog.get_logger(__name__)
 
 _OBJECT = """
-    SELECT sop_class_uid, study_instance_uid, series_instance_uid, file_bytes, digest
-    FROM instances JOIN series ON series.id = instances.series JOIN studies ON studies.id = series.study
-    WHERE sop_instance_uid = ?
+    SELECT sop_class_uid, folder, series_instance_uid, file_bytes, digest FROM stored_files WHERE sop_instance_uid = ?
 """
 
 
@@ -33,14 +31,14 @@ def look_at(index: Index, files: FileStore, reference: Reference) -> FailureReas
     row = index.read_now(lambda connection: connection.execute(_OBJECT, (uid,)).fetchone())
     if row is None:
         return FailureReason.NO_SUCH_INSTANCE
-    sop_class, study, series, file_bytes, digest = row
+    sop_class, folder, series, file_bytes, digest = row
     if sop_class != reference.sop_class_uid:
         return FailureReason.CLASS_INSTANCE_CONFLICT
     told = (reference.study_instance_uid, reference.series_instance_uid)
-    if told not in ((None, None), (study, series)):
+    if told not in ((None, None), (folder, series)):
         return FailureReason.NO_SUCH_INSTANCE
     try:
-        is_whole = file_state(files.path(study, uid)) == (file_bytes, digest)
+        is_whole = file_state(files.path(folder, uid)) == (file_bytes, digest)
     except OSError:
         is_whole = False
     if not is_whole:

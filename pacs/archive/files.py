@@ -1,4 +1,6 @@
-"""Part 10 files on disk: `files/<two hex digits>/<StudyInstanceUID>/<SOPInstanceUID>.dcm`.
+"""Part 10 files on disk: `files/<two hex digits>/<folder>/<SOPInstanceUID>.dcm`.
+
+The folder is the StudyInstanceUID, or the name of the resource of an object that belongs to no patient (see `npi`).
 
 A file arrives in `incoming/`, is synced, and is renamed to its place, so that a name never stands for half a file. What
 happens between the rename and the index's commit is written down in `intents/` first: at the next start, files that
@@ -45,9 +47,9 @@ class FileStore:
         """A path for a file that arrives."""
         return self.incoming / secrets.token_hex(16)
 
-    def path(self, study_instance_uid: str, sop_instance_uid: str) -> Path:
+    def path(self, folder: str, sop_instance_uid: str) -> Path:
         """Where an instance lies."""
-        return self.folder / relative_path(study_instance_uid, sop_instance_uid)
+        return self.folder / relative_path(folder, sop_instance_uid)
 
     def intend(self, paths: Iterable[str]) -> Path:
         """Writes down which files are about to come or go, on disk before it returns; undone by `settle`."""
@@ -94,10 +96,10 @@ class FileStore:
         return {folder, folder.parent, folder.parent.parent}
 
 
-def relative_path(study_instance_uid: str, sop_instance_uid: str) -> str:
+def relative_path(folder: str, sop_instance_uid: str) -> str:
     """Where an instance lies, relative to the data folder; UIDs hold nothing but digits and dots."""
-    shard = hashlib.sha256(study_instance_uid.encode("ascii")).hexdigest()[:2]
-    return f"files/{shard}/{study_instance_uid}/{sop_instance_uid}.dcm"
+    shard = hashlib.sha256(folder.encode("ascii")).hexdigest()[:2]
+    return f"files/{shard}/{folder}/{sop_instance_uid}.dcm"
 
 
 def sync_folder(folder: Path) -> None:

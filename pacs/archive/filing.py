@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from pacs.archive import packing
-from pacs.archive.files import FileStore, relative_path
+from pacs.archive import npi_store, packing
+from pacs.archive.files import FileStore
 from pacs.archive.index import Index
 from pacs.archive.levels import Level
 from pacs.archive.received import Received
@@ -68,7 +68,7 @@ class Filing:
             outcomes = [entries.enter(received) for received in batch]
             entries.count()
             moves = [
-                (received.path, relative_path(received.header.study_instance_uid, received.header.sop_instance_uid))
+                (received.path, received.place)
                 for received, outcome in zip(batch, outcomes, strict=True)
                 if outcome is Outcome.STORED
             ]
@@ -90,14 +90,15 @@ class Filing:
 
     def is_known(self, path: str) -> bool:
         """Whether the index has the file of a relative path."""
-        study_instance_uid, name = path.split("/")[-2:]
-        wanted = (name.removesuffix(".dcm"), study_instance_uid)
+        folder, name = path.split("/")[-2:]
+        wanted = (name.removesuffix(".dcm"), folder)
         return self._index.read_now(lambda connection: connection.execute(_IS_FILED, wanted).fetchone() is not None)
 
 
-_IS_FILED = """
-    SELECT 1 FROM instances JOIN series ON series.id = instances.series JOIN studies ON studies.id = series.study
-    WHERE sop_instance_uid = ? AND study_instance_uid = ?
+_IS_FILED = "SELECT 1 FROM stored_files WHERE sop_instance_uid = ? AND folder = ?"
+_DIGEST = """
+    SELECT digest FROM instances WHERE sop_instance_uid = ?1
+    UNION ALL SELECT digest FROM non_patient_instances WHERE sop_instance_uid = ?1
 """
 
 
@@ -126,11 +127,12 @@ class Entries:
     def enter(self, received: Received) -> Outcome:
         """Enters an instance with its series and study, unless it is there or must not be."""
         header = received.header
-        found = self._connection.execute(
-            "SELECT digest FROM instances WHERE sop_instance_uid = ?", (header.sop_instance_uid,)
-        ).fetchone()
+        found = self._connection.execute(_DIGEST, (header.sop_instance_uid,)).fetchone()
         if found:
             return Outcome.UNCHANGED if found[0] == received.digest else Outcome.DUPLICATE
+        if received.resource is not None:
+            npi_store.insert(self._connection, received.resource, received)
+            return Outcome.STORED
         study = self._study(received)
         if study.patient_id != received.patient_id:
             return Outcome.OTHER_PATIENT

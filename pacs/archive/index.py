@@ -19,12 +19,14 @@ import structlog
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
-SCHEMA_VERSION = 1
 _MOST_TOGETHER = 64
 _READERS = 4
 _CACHE_KIB = 16 * 1024
 _STATEMENTS_CACHED = 256
-_SCHEMA = Path(__file__).with_name("schema.sql")
+_VERSIONS = ("schema.sql", "npi.sql")
+"""Scripts that lead from nothing to the first version of the schema, and from each to the next."""
+
+SCHEMA_VERSION = len(_VERSIONS)
 
 
 class IndexTooNew(RuntimeError):
@@ -186,6 +188,6 @@ def _migrate(connection: sqlite3.Connection) -> None:
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version > SCHEMA_VERSION:
         raise IndexTooNew(f"the archive's index has version {version}, this program knows {SCHEMA_VERSION}")
-    if version == 0:
-        script = _SCHEMA.read_text(encoding="utf-8")
-        connection.executescript(f"BEGIN; {script} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+    for number, name in enumerate(_VERSIONS[version:], start=version + 1):
+        script = Path(__file__).with_name(name).read_text(encoding="utf-8")
+        connection.executescript(f"BEGIN; {script} PRAGMA user_version = {number}; COMMIT;")

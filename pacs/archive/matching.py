@@ -39,6 +39,7 @@ _ZONE = re.compile(r"[+-]\d{4}$", re.ASCII)
 _DATETIME_RANGE = re.compile(r"(?P<low>\d[\d.]*(?:[+-]\d{4})?)?-(?P<high>\d[\d.]*(?:[+-]\d{4})?)?", re.ASCII)
 
 PAIRS = {
+    "00080012": "00080013",  # Instance Creation
     "00080020": "00080030",  # Study
     "00080021": "00080031",  # Series
     "00080022": "00080032",  # Acquisition

@@ -10,6 +10,8 @@ from typing import Any, BinaryIO
 import orjson
 
 from pacs import part10
+from pacs.archive import npi
+from pacs.archive.files import relative_path
 from pacs.archive.levels import COLUMNS, DEFAULT_TAGS, NAME_TAGS, REQUEST_PATHS, SERIES_TAGS, STUDY_TAGS, Level, part_of
 from pacs.archive.matching import normal_forms, vr_of
 from pacs.archive.metadata import MetadataBuilder
@@ -41,6 +43,17 @@ class Received:
     names: tuple[tuple[str, str], ...]
     requests: tuple[tuple[str, str], ...]
     station_name: str
+
+    @property
+    def resource(self) -> npi.Resource | None:
+        """What it is kept under when it belongs to no patient."""
+        return npi.resource_of(self.header.sop_class_uid)
+
+    @property
+    def place(self) -> str:
+        """Where it lies once it is filed; see `relative_path`."""
+        folder = self.resource.name if self.resource else self.header.study_instance_uid
+        return relative_path(folder, self.header.sop_instance_uid)
 
     @property
     def patient_id(self) -> str:
@@ -78,8 +91,9 @@ def receive(path: Path, digest: bytes) -> Received:
 
 def _read(file: BinaryIO, path: Path, size: int, digest: bytes) -> Received:
     builder = MetadataBuilder()
-    header = part10.check(file, size, builder.add)
+    header = part10.check(file, size, builder.add, without_study=npi.SOP_CLASS_UIDS)
     dataset = builder.finish()
+    resource = npi.resource_of(header.sop_class_uid)
     return Received(
         header=header,
         path=path,
@@ -88,7 +102,9 @@ def _read(file: BinaryIO, path: Path, size: int, digest: bytes) -> Received:
         metadata=_encode(dataset),
         study_attributes=_encode(part_of(dataset, STUDY_TAGS)),
         series_attributes=_encode(part_of(dataset, SERIES_TAGS)),
-        instance_attributes=_encode(part_of(dataset, DEFAULT_TAGS[Level.INSTANCE])),
+        instance_attributes=_encode(
+            part_of(dataset, resource.attributes if resource else DEFAULT_TAGS[Level.INSTANCE])
+        ),
         columns=_columns(dataset),
         names=tuple((tag, form) for tag in sorted(NAME_TAGS) for form in dict.fromkeys(_forms(dataset, tag))),
         requests=tuple(_requests(dataset)),

@@ -12,10 +12,7 @@ from pacs.archive.lock import DataLock
 from pacs.errors import BadDicom
 
 _BLOCK_BYTES = 1024 * 1024
-_ALL = """
-    SELECT study_instance_uid, sop_instance_uid, file_bytes, digest
-    FROM instances JOIN series ON series.id = instances.series JOIN studies ON studies.id = series.study
-"""
+_ALL = "SELECT folder, sop_instance_uid, file_bytes, digest FROM stored_files"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +47,7 @@ def verify(data_dir: Path) -> Report:
     finally:
         index.close()
         lock.release()
-    expected = {relative_path(study, instance): (size, digest) for study, instance, size, digest in entries}
+    expected = {relative_path(folder, instance): (size, digest) for folder, instance, size, digest in entries}
     present = set(_files(data_dir))
     return Report(
         instances=len(expected),
