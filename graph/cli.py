@@ -67,6 +67,7 @@ def archive(
         return
     from graph import logs
     from pacs.archive.dimse.options import DimseOptions, TlsFiles
+    from pacs.archive.faults import ArchiveUnusable
     from pacs.archive.lock import ArchiveLocked
     from pacs.archive.options import ArchiveOptions
     from pacs.archive.server import run as run_archive
@@ -97,7 +98,7 @@ def archive(
     )
     try:
         run_archive(options, socket=socket, host=host, port=port, watch_parent=watch_parent)
-    except (ArchiveLocked, OSError) as error:
+    except (ArchiveLocked, ArchiveUnusable, OSError) as error:
         _fail(error)
 
 

@@ -1,11 +1,9 @@
 """The embedded PACS as an ASGI application: every route, and what opens and closes with it."""
 
 import asyncio
-import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
-import structlog
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -19,6 +17,7 @@ from pacs.archive.dimse.commitment import reporter
 from pacs.archive.dimse.options import DimseOptions
 from pacs.archive.dimse.service import Caller
 from pacs.archive.dimse.wiring import Parts, open_server
+from pacs.archive.faults import FAULTS, report, usable
 from pacs.archive.files import FileStore
 from pacs.archive.filing import Filing
 from pacs.archive.frames import FrameService
@@ -36,8 +35,6 @@ from pacs.archive.worklist import Worklist
 from pacs.errors import BadQuery
 from pacs.thumbnails import Renderer
 
-log = structlog.get_logger(__name__)
-
 Handler = Callable[[Request], Awaitable[Response]]
 Table = list[tuple[str, str, Handler]]
 
@@ -50,7 +47,7 @@ def create_archive(options: ArchiveOptions, lock: DataLock | None = None) -> Sta
     """The archive of `options.data_dir`, with its services under `/dicom-web`.
 
     One process at a time may run it: its lifespan takes the folder's lock (`ArchiveLocked`), unless it is given one
-    that is held.
+    that is held, and opens what is there (`ArchiveUnusable`).
     """
     held = lock or DataLock(options.data_dir)
     files = FileStore(options.data_dir)
@@ -94,23 +91,23 @@ def create_archive(options: ArchiveOptions, lock: DataLock | None = None) -> Sta
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        held.acquire()
-        index.open()
-        files.open(filing.is_known)
-        await worklist.open()
-        await commitments.open()
-        notifier.start()
-        try:
-            async with network(options.dimse):
-                yield
-        finally:
-            await notifier.stop()
-            await renderer.aclose()
-            await commitments.close()
-            await worklist.close()
-            files.close()
-            index.close()
-            held.release()
+        async with AsyncExitStack() as opened:
+            with usable(options.data_dir):
+                held.acquire()
+                opened.callback(held.release)
+                index.open()
+                opened.callback(index.close)
+                files.open(filing.is_known)
+                opened.callback(files.close)
+                await worklist.open()
+                opened.push_async_callback(worklist.close)
+                await commitments.open()
+                opened.push_async_callback(commitments.close)
+            opened.push_async_callback(renderer.aclose)
+            notifier.start()
+            opened.push_async_callback(notifier.stop)
+            await opened.enter_async_context(network(options.dimse))
+            yield
 
     return Starlette(
         routes=[
@@ -122,7 +119,7 @@ def create_archive(options: ArchiveOptions, lock: DataLock | None = None) -> Sta
             *commitment_routes.routes(commitments),
         ],
         lifespan=lifespan,
-        exception_handlers={BadQuery: _bad_query, OSError: _bad_disk, sqlite3.OperationalError: _bad_disk},
+        exception_handlers={BadQuery: _bad_query, **dict.fromkeys(FAULTS, _fault)},
     )
 
 
@@ -161,9 +158,9 @@ def _routes(table: Table) -> list[BaseRoute]:
     return [Route(path, handler, methods=[method]) for method, path, handler in table]
 
 
-async def _bad_disk(_: Request, error: Exception) -> Response:
-    log.error("archive_disk_failed", reason=type(error).__name__, errno=getattr(error, "errno", None))
-    return PlainTextResponse("the archive cannot read or write its data; `archive check` lists damaged files", 500)
+async def _fault(_: Request, error: Exception) -> Response:
+    fault = report("archive_failed", error)
+    return PlainTextResponse(fault.sentence, fault.status)
 
 
 async def _bad_query(_: Request, error: Exception) -> Response:

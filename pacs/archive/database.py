@@ -9,6 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
+from pacs.archive import connections
+from pacs.archive.faults import ArchiveUnusable
+
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], T]
 
@@ -16,7 +19,7 @@ _BUSY_SECONDS = 5
 _READERS = 2
 
 
-class DatabaseUnusable(Exception):
+class DatabaseUnusable(ArchiveUnusable):
     """The file cannot be opened, or a newer version has written it; the message says which and what to do."""
 
 
@@ -37,6 +40,7 @@ class Database:
         try:
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
             self._writing = self._connect()
+            self._connections.append(self._writing)
             self._migrate()
         except (OSError, sqlite3.Error) as error:
             self._disconnect()
@@ -65,24 +69,12 @@ class Database:
     def _read(self, work: Work[T]) -> T:
         connection = getattr(self._local, "connection", None)
         if connection is None:
-            connection = self._local.connection = self._connect()
-            connection.execute("PRAGMA query_only = ON")
-        connection.execute("BEGIN")
-        try:
-            return work(connection)
-        finally:
-            connection.execute("ROLLBACK")
+            connection = self._local.connection = connections.reader(self._connect())
+            self._connections.append(connection)
+        return connections.read(connection, work)
 
     def _write(self, work: Work[T]) -> T:
-        self._writing.execute("BEGIN IMMEDIATE")
-        try:
-            value = work(self._writing)
-            self._writing.execute("COMMIT")
-        except BaseException:
-            if self._writing.in_transaction:
-                self._writing.execute("ROLLBACK")
-            raise
-        return value
+        return connections.write(self._writing, work)
 
     def _migrate(self) -> None:
         self._writing.execute("PRAGMA journal_mode = WAL")
@@ -94,11 +86,7 @@ class Database:
             self._writing.executescript(f"BEGIN; {script} PRAGMA user_version = {number}; COMMIT;")
 
     def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self._path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-        self._connections.append(connection)
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA foreign_keys = ON")
-        return connection
+        return connections.connect(self._path, timeout_seconds=_BUSY_SECONDS)
 
     def _shut_down(self) -> None:
         self._writer.shutdown()

@@ -17,6 +17,7 @@ import orjson
 import structlog
 
 from pacs.archive import search
+from pacs.archive.faults import report
 from pacs.archive.index import Index
 from pacs.archive.options import ArchiveOptions
 from pacs.attributes import Dataset
@@ -67,6 +68,7 @@ class Notifier:
         self._index = index
         self._options = options
         self._changed = asyncio.Event()
+        self._taken: dict[int, int] = {}  # versions by study, of events that were taken and could not be remembered
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -91,16 +93,14 @@ class Notifier:
         async with httpx.AsyncClient(timeout=_TIMEOUT_SECONDS, headers=headers, trust_env=False) as client:
             while True:
                 try:
-                    is_taken = await self._announce_due(client, url)
-                except sqlite3.Error as error:
-                    log.error("archive_notifier_failed", reason=type(error).__name__)
-                    is_taken = False
-                if is_taken:
-                    retry_seconds = _FIRST_RETRY_SECONDS
-                    await self._wait()
-                else:
-                    await asyncio.sleep(retry_seconds)
-                    retry_seconds = min(retry_seconds * 2, _LAST_RETRY_SECONDS)
+                    if await self._announce_due(client, url):
+                        retry_seconds = _FIRST_RETRY_SECONDS
+                        await self._wait()
+                        continue
+                except Exception as error:  # whatever it is, what comes later is announced
+                    report("archive_notifier_failed", error)
+                await asyncio.sleep(retry_seconds)
+                retry_seconds = min(retry_seconds * 2, _LAST_RETRY_SECONDS)
 
     async def _announce_due(self, client: httpx.AsyncClient, url: str) -> bool:
         """Posts everything that is due, the oldest first; whether all of it was taken."""
@@ -122,7 +122,7 @@ class Notifier:
 
     def _event(self, connection: sqlite3.Connection, row: tuple[Any, ...], modalities: list[str]) -> Event:
         study, version, study_instance_uid, patient_id, series, instances, attributes, changed_at = row
-        dataset = Dataset(orjson.loads(attributes))
+        dataset = _dataset(attributes)
         body = {
             "SourceID": self._options.source_id,
             "StudyInstanceUID": study_instance_uid,
@@ -139,7 +139,22 @@ class Notifier:
         return Event(study, version, body, changed_at)
 
     async def _post(self, client: httpx.AsyncClient, url: str, event: Event) -> bool:
-        """Whether the event was taken; then it is remembered."""
+        """Whether the event was taken and that is remembered; while it cannot be, it is at least not posted again."""
+        if self._taken.get(event.study) != event.version:
+            if not await self._is_taken(client, url, event):
+                return False
+            self._taken[event.study] = event.version
+        taken = (event.version, time.time(), event.study)
+        try:
+            await self._index.write(lambda connection: connection.execute(_TAKEN, taken).rowcount)
+        except sqlite3.Error as error:
+            report("archive_event_not_remembered", error)
+            return False
+        del self._taken[event.study]
+        return True
+
+    @staticmethod
+    async def _is_taken(client: httpx.AsyncClient, url: str, event: Event) -> bool:
         try:
             status = (await client.post(url, json=event.body)).status_code
         except httpx.HTTPError as error:
@@ -147,10 +162,7 @@ class Notifier:
             return False
         if status != 204:
             log.warning("archive_event_refused", status=status)
-            return False
-        taken = (event.version, time.time(), event.study)
-        await self._index.write(lambda connection: connection.execute(_TAKEN, taken).rowcount)
-        return True
+        return status == 204
 
     async def _wait(self) -> None:
         """Until something may be due."""
@@ -162,6 +174,15 @@ class Notifier:
             await asyncio.wait_for(self._changed.wait(), seconds)
         except TimeoutError:
             return
+
+
+def _dataset(attributes: bytes) -> Dataset:
+    """The attributes of a study; none where they are damaged, for that it has changed is still to be told."""
+    try:
+        return Dataset(orjson.loads(attributes))
+    except orjson.JSONDecodeError as error:
+        report("archive_damaged_study", error)
+        return Dataset({})
 
 
 def _of_series(connection: sqlite3.Connection, study: int, column: str) -> list[str]:

@@ -5,9 +5,11 @@ import threading
 from pathlib import Path
 
 import uvicorn
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pacs.archive.app import create_archive
 from pacs.archive.dimse.server import probe
+from pacs.archive.faults import usable
 from pacs.archive.lock import DataLock
 from pacs.archive.options import ArchiveOptions
 
@@ -27,14 +29,17 @@ def run(
     """Serves the archive until SIGTERM or SIGINT, on the Unix socket or on `host` and `port`.
 
     With `watch_parent` it also ends when standard input ends, as it does when the parent dies. A data folder that
-    another process holds is waited for, 5 s; then `ArchiveLocked`. `OSError` when the address cannot be had.
+    another process holds is waited for, 5 s; then `ArchiveLocked`. `ArchiveUnusable` for a folder that cannot be used,
+    `OSError` when the address cannot be had.
     """
     lock = DataLock(options.data_dir)
-    lock.acquire(_LOCK_WAIT_SECONDS)
+    with usable(options.data_dir):
+        lock.acquire(_LOCK_WAIT_SECONDS)
     if options.dimse is not None:
         probe(options.dimse)
+    archive = _Starting(create_archive(options, lock))
     config = uvicorn.Config(
-        create_archive(options, lock),
+        archive,
         uds=str(socket) if socket else None,
         host=host,
         port=port,
@@ -52,8 +57,37 @@ def run(
         server.run()
     finally:
         lock.release()
+    if archive.failure is not None:
+        raise archive.failure
     if not server.started:
         raise OSError("the archive could not start; the log tells why")
+
+
+class _Starting:
+    """An application that keeps why it did not start, instead of having it logged as a traceback."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.failure: Exception | None = None
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "lifespan":
+            await self._app(scope, receive, send)
+            return
+        failed = "lifespan.startup.failed"
+        has_failed = False
+
+        async def told(message: Message) -> None:
+            nonlocal has_failed
+            has_failed = message["type"] == failed
+            await send({"type": failed} if has_failed else message)
+
+        try:
+            await self._app(scope, receive, told)
+        except Exception as error:
+            if not has_failed:
+                raise
+            self.failure = error
 
 
 def _end_with_parent(server: uvicorn.Server) -> None:

@@ -1,0 +1,69 @@
+"""Connections to SQLite files, as the index and the other databases of the archive open and use them."""
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import TypeVar
+
+from pacs.archive.faults import decoding
+
+T = TypeVar("T")
+
+
+def connect(
+    path: Path, *, timeout_seconds: float, cache_kib: int | None = None, statements: int = 128
+) -> sqlite3.Connection:
+    """A connection that any thread may use, but one at a time; what it commits is on disk. `sqlite3.Error`."""
+    connection = sqlite3.connect(
+        path, isolation_level=None, check_same_thread=False, cached_statements=statements, timeout=timeout_seconds
+    )
+    try:
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        if cache_kib is not None:
+            connection.execute(f"PRAGMA cache_size = -{cache_kib}")
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def reader(connection: sqlite3.Connection) -> sqlite3.Connection:
+    """The connection, from now on for reading only. `sqlite3.Error` closes it."""
+    try:
+        connection.execute("PRAGMA query_only = ON")
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def read(connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], T]) -> T:
+    """What `work` reads, in one consistent view. `sqlite3.Error`, also for values that do not read back."""
+    connection.execute("BEGIN")
+    try:
+        with decoding():
+            return work(connection)
+    finally:
+        roll_back(connection)
+
+
+def write(connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], T]) -> T:
+    """What `work` returns, once what it wrote is on the disk. If it or the disk fails, nothing of it is kept."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        with decoding():
+            value = work(connection)
+        connection.execute("COMMIT")
+    except BaseException:
+        roll_back(connection)
+        raise
+    return value
+
+
+def roll_back(connection: sqlite3.Connection) -> None:
+    """Ends the transaction, unless SQLite has: after some failures (SQLITE_FULL, SQLITE_IOERR) it does so itself."""
+    with suppress(sqlite3.Error):  # what failed before is what matters
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")

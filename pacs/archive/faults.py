@@ -1,0 +1,135 @@
+"""What the archive answers when its own disk or index fails it: which fault it is, in words, for HTTP and for people.
+
+    DamagedFile      a stored file is not what was stored
+    DamagedIndex     a value of a database does not read back
+    ArchiveUnusable  the archive cannot start; the message is a sentence that says why
+
+A fault of the disk says nothing of the request, so it is a 5xx. 507 (Insufficient Storage, RFC 4918 §11.5) is for what
+could not be written for want of space. A folder that may not be written to is 503: somebody closed it, and may open it
+again. Damage is 500: asking again does not help.
+"""
+
+import errno
+import sqlite3
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+import structlog
+
+from pacs.errors import BadDicom
+
+log = structlog.get_logger(__name__)
+
+
+class DamagedFile(Exception):
+    """A stored file is missing, or has other content than was stored."""
+
+
+class DamagedIndex(sqlite3.DatabaseError):
+    """A value of a database is not what was written; SQLite itself checks only how its pages hang together."""
+
+
+class ArchiveUnusable(RuntimeError):
+    """The archive cannot start."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One kind of fault: what the log calls it, the HTTP status, and the sentence that clients read."""
+
+    name: str
+    status: int
+    sentence: str
+
+
+FULL = Fault("disk_full", 507, "the archive's disk is full, or its quota used up")
+NOT_WRITTEN = Fault("disk_not_written", 507, "the archive cannot write to its disk")
+NOT_WRITABLE = Fault("not_writable", 503, "the archive's folder may not be written to")
+BUSY = Fault("busy", 503, "the archive is short of something: try again in a moment")
+DISK = Fault("disk_failed", 500, "the archive cannot read its disk")
+FILE = Fault("file_damaged", 500, "a stored file is missing or damaged; `dicom-graph archive check` lists such files")
+INDEX = Fault("index_damaged", 500, "the archive's index is damaged; `dicom-graph archive check` says how")
+
+_BY_ERRNO = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), FULL),
+    **dict.fromkeys((errno.EROFS, errno.EACCES, errno.EPERM), NOT_WRITABLE),
+    **dict.fromkeys((errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.EBUSY, errno.ETIMEDOUT), BUSY),
+}
+_BY_SQLITE_CODE = {
+    sqlite3.SQLITE_FULL: FULL,
+    **dict.fromkeys((sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM), NOT_WRITABLE),
+    **dict.fromkeys((sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_NOMEM), BUSY),
+    **dict.fromkeys((sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN), DISK),
+    # SQLite calls only ENOSPC full: a quota that is used up fails as the write that it is
+    **dict.fromkeys(
+        (
+            sqlite3.SQLITE_IOERR_WRITE,
+            sqlite3.SQLITE_IOERR_TRUNCATE,
+            sqlite3.SQLITE_IOERR_FSYNC,
+            sqlite3.SQLITE_IOERR_DIR_FSYNC,
+            sqlite3.SQLITE_IOERR_SHMSIZE,
+        ),
+        NOT_WRITTEN,
+    ),
+}
+"""By extended or by primary code (the low byte)."""
+
+_UNDECODABLE = (orjson.JSONDecodeError, zlib.error)
+
+FAULTS = (OSError, sqlite3.Error, BadDicom, DamagedFile)
+"""What handlers raise for a fault. `BadDicom` is one where a stored file is read: what is stored was checked."""
+
+
+def fault_of(error: BaseException) -> Fault:
+    """Which fault an error of `FAULTS` is."""
+    if isinstance(error, (DamagedFile, BadDicom)):
+        return FILE
+    if isinstance(error, sqlite3.Error):
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)
+        return _BY_SQLITE_CODE.get(code) or _BY_SQLITE_CODE.get(code & 0xFF, INDEX)
+    if isinstance(error, _UNDECODABLE):
+        return INDEX
+    if isinstance(error, TimeoutError):
+        return BUSY
+    return _BY_ERRNO.get(getattr(error, "errno", None) or 0, DISK)
+
+
+def report(event: str, error: BaseException) -> Fault:
+    """Which fault it is, after a line about it in the log: kinds and codes, no values and no paths."""
+    fault = fault_of(error)
+    log.error(
+        event,
+        fault=fault.name,
+        reason=type(error).__name__,
+        errno=getattr(error, "errno", None),
+        sqlite=getattr(error, "sqlite_errorname", None),
+    )
+    return fault
+
+
+@contextmanager
+def decoding() -> Iterator[None]:
+    """Values that come from a database and do not read back are `DamagedIndex`."""
+    try:
+        yield
+    except _UNDECODABLE as error:
+        raise DamagedIndex("a value of the database is damaged") from error
+
+
+@contextmanager
+def usable(data_dir: Path) -> Iterator[None]:
+    """What fails while the archive starts is told in a sentence: `ArchiveUnusable`."""
+    try:
+        yield
+    except OSError as error:
+        raise ArchiveUnusable(f"the data folder {data_dir} cannot be used: {error.strerror or error}") from error
+    except sqlite3.Error as error:
+        advice = _FILES_ARE_WHOLE if fault_of(error) is INDEX else ""
+        raise ArchiveUnusable(f"the index in {data_dir} cannot be opened: {error}{advice}") from error
+
+
+_FILES_ARE_WHOLE = "; its `files` are whole without it: move the folder away, and upload them to a new archive"
