@@ -15,6 +15,7 @@ import httpx
 import orjson
 
 from pacs.attributes import JSONDataset
+from pacs.connections import SteadyTransport
 from pacs.errors import NotFound, PacsError, PacsFault, PacsTimeout, PacsUnauthorized, PacsUnavailable
 
 DICOM_JSON = "application/dicom+json"
@@ -221,7 +222,7 @@ def _socket_root(url: str) -> str:
     return _NO_HOST + httpx.URL(url).path.rstrip("/")
 
 
-def _transport(address: PacsAddress) -> httpx.AsyncHTTPTransport:
+def _transport(address: PacsAddress) -> SteadyTransport:
     limits = httpx.Limits(
         max_connections=address.max_connections,
         max_keepalive_connections=address.max_connections,
@@ -229,7 +230,7 @@ def _transport(address: PacsAddress) -> httpx.AsyncHTTPTransport:
     )
     verify = ssl.create_default_context(cafile=str(address.ca_file) if address.ca_file else None)
     uds = str(address.socket) if address.socket else None
-    return httpx.AsyncHTTPTransport(limits=limits, verify=verify, uds=uds, retries=1)
+    return SteadyTransport(limits=limits, verify=verify, uds=uds)
 
 
 def _auth(address: PacsAddress) -> httpx.Auth | None:
