@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from pacs.archive import commitment_routes, ups_routes
+from pacs.archive import commitment_routes, npi_routes, ups_routes
 from pacs.archive.commitment import Commitments
 from pacs.archive.deleting import DeleteService, not_allowed
 from pacs.archive.dimse.calls import Calls
@@ -56,6 +56,7 @@ def create_archive(options: ArchiveOptions, lock: DataLock | None = None) -> Sta
     commitments = Commitments(options.data_dir / "commitments.sqlite", index, files)
     notifier = Notifier(index, options)
     filing = Filing(index, files, notifier.wake)
+    store = Store(filing, files)
     retrieve = RetrieveService(index, files)
     renderer = Renderer()
     pictures = PictureService(retrieve, renderer)
@@ -111,10 +112,11 @@ def create_archive(options: ArchiveOptions, lock: DataLock | None = None) -> Sta
 
     return Starlette(
         routes=[
-            *_routes(_store_and_search(Store(filing, files), SearchService(index))),
+            *_routes(_store_and_search(store, SearchService(index))),
             *_routes(_retrieve(retrieve, FrameService(retrieve), pictures)),
             Route("/wado", UriService(retrieve, pictures).get, methods=["GET"]),
             *_routes(_delete(DeleteService(index, files, filing), allowed=options.allow_delete)),
+            *npi_routes.routes(store, index),
             *ups_routes.routes(worklist),
             *commitment_routes.routes(commitments),
         ],
