@@ -5,6 +5,11 @@ from collections.abc import AsyncIterator
 from pacs import file_meta
 from pacs.errors import BadDicom, PacsFault
 
+AS_STORED = "as-stored"
+"""The preference (RFC 7240) of who wants a file bit for bit, even where PS3.18 §8.7.3 forbids its transfer syntax.
+
+The embedded PACS knows it; other servers send what they have, or pass it over."""
+
 _MOST_HEAD_BYTES = 64 * 1024
 
 

@@ -11,7 +11,7 @@ from pacs.attributes import Dataset
 from pacs.dicomweb import DICOM_JSON, Answer, DicomWeb, pieces
 from pacs.errors import Conflict, NotFound, PacsFault, Refused
 from pacs.queries import Match, query, uid_lists
-from pacs.retrieved import checked
+from pacs.retrieved import AS_STORED, checked
 
 _DICOM = "application/dicom"
 _CHUNK_BYTES = 1024 * 1024
@@ -93,7 +93,7 @@ class Studies:
 
         A transfer that ends early, or brings another object, raises while it is read: `PacsFault`.
         """
-        headers = {"Accept": f'multipart/related; type="{_DICOM}"; transfer-syntax=*'}
+        headers = {"Accept": f'multipart/related; type="{_DICOM}"; transfer-syntax=*', "Prefer": AS_STORED}
         async with self._web.stream(
             f"studies/{study}/series/{series}/instances/{instance}", headers=headers
         ) as response:

@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute, Route
 
 from pacs.archive import commitment_routes, npi_routes, ups_routes
 from pacs.archive.commitment import Commitments
+from pacs.archive.decoded import FrameDecoder
 from pacs.archive.deleting import DeleteService, not_allowed
 from pacs.archive.dimse.calls import Calls
 from pacs.archive.dimse.commitment import reporter
@@ -25,6 +26,7 @@ from pacs.archive.http import ROOT
 from pacs.archive.index import Index
 from pacs.archive.lock import DataLock
 from pacs.archive.notifier import Notifier
+from pacs.archive.objects import ObjectEncoder
 from pacs.archive.options import ArchiveOptions
 from pacs.archive.pictures import PictureService
 from pacs.archive.qido import SearchService
@@ -57,8 +59,9 @@ def create_archive(options: ArchiveOptions, lock: DataLock | None = None) -> Sta
     notifier = Notifier(index, options)
     filing = Filing(index, files, notifier.wake)
     store = Store(filing, files)
-    retrieve = RetrieveService(index, files)
     renderer = Renderer()
+    decoder = FrameDecoder(renderer)
+    retrieve = RetrieveService(index, files, ObjectEncoder(decoder))
     pictures = PictureService(retrieve, renderer)
 
     @asynccontextmanager
@@ -113,7 +116,7 @@ def create_archive(options: ArchiveOptions, lock: DataLock | None = None) -> Sta
     return Starlette(
         routes=[
             *_routes(_store_and_search(store, SearchService(index))),
-            *_routes(_retrieve(retrieve, FrameService(retrieve), pictures)),
+            *_routes(_retrieve(retrieve, FrameService(retrieve, decoder), pictures)),
             Route("/wado", UriService(retrieve, pictures).get, methods=["GET"]),
             *_routes(_delete(DeleteService(index, files, filing), allowed=options.allow_delete)),
             *npi_routes.routes(store, index),
@@ -146,8 +149,8 @@ def _retrieve(retrieve: RetrieveService, frames: FrameService, pictures: Picture
         *(("GET", f"{resource}/metadata", retrieve.metadata) for resource in levels),
         *(("GET", f"{resource}/rendered", pictures.rendered) for resource in shown),
         *(("GET", f"{resource}/thumbnail", pictures.thumbnail) for resource in shown),
-        ("GET", f"{_INSTANCE}/frames/{{frames}}", frames.get),
-        ("GET", f"{_INSTANCE}/bulkdata/{{path:path}}", retrieve.bulk_data),
+        ("GET", f"{_INSTANCE}/frames/{{frames}}", frames.frames),
+        ("GET", f"{_INSTANCE}/bulkdata/{{path:path}}", frames.bulk_data),
     ]
 
 

@@ -1,87 +1,135 @@
-"""Frames of stored pixel data (PS3.18 §10.4.1.1.6): as stored, each in a part of its media type."""
+"""Frames and bulk data (PS3.18 §10.4.1.1.5, §10.4.1.1.6): as stored, or decoded, each in a part of its media type."""
 
 import asyncio
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import AsyncGenerator, Sequence
 
-from pydicom.encaps import get_frame
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from pacs.archive import bulkdata, http
+from pacs.archive import bulkdata, http, pixels
 from pacs.archive.bulkdata import Value
+from pacs.archive.decoded import FrameDecoder, Held
 from pacs.archive.lookup import Instance
-from pacs.archive.metadata import little_endian
-from pacs.archive.wado import RetrieveService, multipart_response
+from pacs.archive.objects import refuse_if_busy
+from pacs.archive.parts import Part, multipart_response, single_response
+from pacs.archive.pixel_media import (
+    MEDIA_TYPES,
+    Choice,
+    acceptable,
+    compressed_choices,
+    is_video,
+    native_choices,
+)
+from pacs.archive.pixels import Compressed, Native
+from pacs.archive.streams import threaded
+from pacs.archive.wado import RetrieveService
 from pacs.attributes import Dataset
+from pacs.errors import NoPicture
 
 _LIST = re.compile(r"[1-9]\d{0,8}(,[1-9]\d{0,8})*", re.ASCII)
 _MOST_FRAMES = 1000
-_MEDIA_TYPES: Mapping[str, Sequence[str]] = {
-    "image/jpeg": (
-        "1.2.840.10008.1.2.4.50",
-        "1.2.840.10008.1.2.4.51",
-        "1.2.840.10008.1.2.4.57",
-        "1.2.840.10008.1.2.4.70",
-    ),
-    "image/jls": ("1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.81"),
-    "image/jp2": ("1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.91"),
-    "image/jpx": ("1.2.840.10008.1.2.4.92", "1.2.840.10008.1.2.4.93"),
-    "image/jphc": ("1.2.840.10008.1.2.4.201", "1.2.840.10008.1.2.4.202", "1.2.840.10008.1.2.4.203"),
-    "image/dicom-rle": ("1.2.840.10008.1.2.5",),
-}
-_BY_SYNTAX = {syntax: name for name, syntaxes in _MEDIA_TYPES.items() for syntax in syntaxes}
-"""PS3.18 table 8.7.3-2."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Image:
-    """The pixel data of an instance and its geometry."""
-
-    value: Value
-    frames: int
-    frame_bits: int
-
-    def frame(self, number: int) -> bytes:
-        """Frame `number`, counted from 1; only its bytes are read."""
-        element = self.value.element
-        if element.encapsulated:
-            with self.value.path.open("rb") as file:
-                file.seek(element.offset)
-                return get_frame(file, number - 1, number_of_frames=self.frames)
-        length = self.frame_bits // 8
-        with bulkdata.opened(self.value.path) as (source, _):
-            raw = source.read(element.offset + (number - 1) * length, length, ahead=length)
-        return little_endian(raw, element.vr, element.big_endian)
+_PIXEL_DATA = "7FE00010"
 
 
 class FrameService:
-    """Retrieval of frames over one archive."""
+    """Retrieval of frames and bulk data over one archive."""
 
-    def __init__(self, retrieve: RetrieveService) -> None:
+    def __init__(self, retrieve: RetrieveService, decoder: FrameDecoder) -> None:
         self._retrieve = retrieve
+        self._decoder = decoder
 
-    async def get(self, request: Request) -> Response:
+    async def frames(self, request: Request) -> Response:
         """`GET …/instances/{instance}/frames/{list}`: 400 for a bad list, 404 for a missing frame, 406."""
-        numbers = _numbers(request.path_params["frames"])
-        (instance,) = await self._retrieve.find(request)
+        numbers = frame_numbers(request.path_params["frames"])
+        instance, value = await self._value(request, _PIXEL_DATA)
+        if value is None:
+            raise HTTPException(404, "the object has no pixel data")
+        if is_video(instance.transfer_syntax_uid):
+            raise HTTPException(406, "the frames of a video cannot be had one by one: its bulk data has them all")
         metadata = Dataset(await self._retrieve.dataset(instance))
-        image = await asyncio.to_thread(_image, self._retrieve.path(instance), metadata)
-        if max(numbers) > image.frames:
-            raise HTTPException(404, f"the object has {image.frames} frames")
-        media_type = _media_type(instance, image)
-        _require(request, media_type)
-        parts = [await asyncio.to_thread(_read, image, number) for number in numbers]
-        content_type = f"{media_type}; transfer-syntax={instance.transfer_syntax_uid}"
-        if not image.value.element.encapsulated:
-            content_type = media_type
-        return multipart_response(content_type, [(len(part), iter([part])) for part in parts], outer=media_type)
+        count = pixels.frame_count(metadata)
+        if max(numbers) > count:
+            raise HTTPException(404, f"the object has {count} frames")
+        if not value.element.encapsulated:
+            found = await asyncio.to_thread(pixels.native, value, metadata)
+            return _answer(found, numbers, next(iter(acceptable(native_choices(request), len(numbers))), None))
+        return await self._compressed(request, instance, value, count, numbers)
+
+    async def bulk_data(self, request: Request) -> Response:
+        """`GET …/bulkdata/{path}`: the value that a `BulkDataURI` stands for; compressed frames in parts, or decoded.
+
+        §8.7.3.3.2: compressed bulk data has no fragment delimiters; a video is one part, whatever its fragments.
+        """
+        path = request.path_params["path"]
+        instance, value = await self._value(request, path)
+        if value is None:
+            raise HTTPException(404, "there is no such bulk data")
+        if not value.element.encapsulated:
+            choice = next(native_choices(request), None)
+            return _sent([Part(http.OCTETS, value.length, threaded(value.pieces()))], _chosen(choice, http.OCTETS))
+        is_nested = path != _PIXEL_DATA
+        if is_nested or is_video(instance.transfer_syntax_uid):
+            return await self._compressed(request, instance, value, 1, [1], is_nested=is_nested)
+        count = pixels.frame_count(Dataset(await self._retrieve.dataset(instance)))
+        return await self._compressed(request, instance, value, count, range(1, count + 1), joined=True)
+
+    async def _value(self, request: Request, path: str) -> tuple[Instance, Value | None]:
+        instance = (await self._retrieve.find(request))[0]
+        file = self._retrieve.path(instance)
+        await asyncio.to_thread(self._retrieve.check_files, [instance], [file])
+        return instance, await asyncio.to_thread(bulkdata.find, file, path)
+
+    async def _compressed(
+        self,
+        request: Request,
+        instance: Instance,
+        value: Value,
+        count: int,
+        numbers: Sequence[int],
+        *,
+        joined: bool = False,
+        is_nested: bool = False,
+    ) -> Response:
+        """Compressed frames in the first way that the client takes and that works.
+
+        Decoded ones are parts, or `joined` one value. Those that are nested in a sequence are not decoded.
+        """
+        stored = instance.transfer_syntax_uid
+        reason = ""
+        for choice in compressed_choices(request, stored):
+            if not choice.decoded and acceptable([choice], len(numbers)):
+                found = await asyncio.to_thread(pixels.compressed, value, count)
+                return _answer(found, numbers, choice)
+            if not choice.decoded or is_nested or not (joined or acceptable([choice], len(numbers))):
+                continue
+            try:
+                return await self._decoded(instance, value, numbers, choice, joined=joined)
+            except NoPicture as nothing:
+                refuse_if_busy(nothing)
+                reason = f": {nothing}"
+        offered = MEDIA_TYPES.get(stored, http.OCTETS)
+        raise HTTPException(406, f"the pixels are stored as {offered} ({stored}) and cannot be had otherwise{reason}")
+
+    async def _decoded(
+        self, instance: Instance, value: Value, numbers: Sequence[int], choice: Choice, *, joined: bool
+    ) -> Response:
+        held, path = Held(), value.path
+        shape = await self._decoder.shape(path, instance.digest, held)
+        if max(numbers) > shape.frames:
+            raise NoPicture("damaged")
+        if joined:
+            return _sent([Part(http.OCTETS, shape.total_bytes, self._decoder.frames(path, shape, held))], choice)
+
+        async def one(number: int) -> AsyncGenerator[bytes, None]:
+            yield await self._decoder.frame(path, number, held)
+
+        return _sent([Part(http.OCTETS, shape.frame_bytes, one(number)) for number in numbers], choice)
 
 
-def _numbers(text: str) -> list[int]:
+def frame_numbers(text: str) -> list[int]:
+    """The frames of a list in a path; 400 when it is none."""
     if not _LIST.fullmatch(text):
         raise HTTPException(400, "frames are whole numbers from 1, with commas between them")
     numbers = [int(number) for number in text.split(",")]
@@ -90,37 +138,17 @@ def _numbers(text: str) -> list[int]:
     return numbers
 
 
-def _image(path: Path, metadata: Dataset) -> _Image:
-    value = bulkdata.find(path, "7FE00010")
-    if value is None:
-        raise HTTPException(404, "the object has no pixel data")
-    frames = max(metadata.integer("NumberOfFrames") or 1, 1)
-    cells = (metadata.integer("Rows") or 0) * (metadata.integer("Columns") or 0)
-    bits = cells * (metadata.integer("SamplesPerPixel") or 1) * (metadata.integer("BitsAllocated") or 0)
-    if metadata.text("PhotometricInterpretation") == "YBR_FULL_422":
-        bits = bits * 2 // 3
-    if not value.element.encapsulated and (bits == 0 or (bits % 8 and frames > 1)):
-        raise HTTPException(406, "the frames of this object do not begin at bytes")
-    return _Image(value, frames, (bits + 7) // 8 * 8)
+def _answer(found: Compressed | Native, numbers: Sequence[int], choice: Choice | None) -> Response:
+    chosen = _chosen(choice, http.OCTETS)
+    parts = [Part(chosen.content_type, found.length(number), threaded(found.pieces(number))) for number in numbers]
+    return _sent(parts, chosen)
 
 
-def _read(image: _Image, number: int) -> bytes:
-    try:
-        return image.frame(number)
-    except (ValueError, EOFError) as error:
-        raise HTTPException(500, "the pixel data is damaged") from error
+def _chosen(choice: Choice | None, offered: str) -> Choice:
+    if choice is None:
+        raise HTTPException(406, f'accept {http.MULTIPART}; type="{offered}"')
+    return choice
 
 
-def _media_type(instance: Instance, image: _Image) -> str:
-    return (
-        _BY_SYNTAX.get(instance.transfer_syntax_uid, http.OCTETS) if image.value.element.encapsulated else http.OCTETS
-    )
-
-
-def _require(request: Request, media_type: str) -> None:
-    """406 unless the client takes frames as they are stored."""
-    for found in http.media_ranges(request):
-        wanted = found.parameters.get("type", "*/*") if found.admits(http.MULTIPART) else found.name
-        if http.MediaRange(wanted, {}).admits(media_type):
-            return
-    raise HTTPException(406, f'the frames are stored as {media_type}: accept {http.MULTIPART}; type="{media_type}"')
+def _sent(parts: Sequence[Part], choice: Choice) -> Response:
+    return multipart_response(parts, choice.media_type) if choice.in_parts else single_response(parts[0])

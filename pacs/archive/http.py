@@ -62,6 +62,11 @@ class MediaRange:
         """Whether a media type falls under this range."""
         return self.name in {name, "*/*", name.partition("/")[0] + "/*"}
 
+    def admits_within(self, name: str) -> bool:
+        """Whether a media type falls under this range alone, or as the type of the parts of a multipart body."""
+        wanted = self.parameters.get("type", "*/*") if self.admits(MULTIPART) else self.name
+        return MediaRange(wanted.lower(), {}).admits(name)
+
     @property
     def quality(self) -> float:
         """The `q` parameter; 0 when it is nonsense."""

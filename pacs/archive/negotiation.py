@@ -1,29 +1,61 @@
-"""Which transfer syntax an object is sent in (PS3.18 §8.7.3.5)."""
+"""Which encoding an object is sent in (PS3.18 §8.7.3): as stored, re-encoded, or with its pixels decoded."""
 
-from collections.abc import Iterable, Iterator
-from pathlib import Path
+from collections.abc import Iterable
+from enum import Enum, auto
 
-from starlette.exceptions import HTTPException
+from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
-from pacs.archive.lookup import Instance
-from pacs.archive.streams import file_pieces
-from pacs.archive.transcoding import RECODABLE, explicit_little_endian
+from pacs.archive.transcoding import RECODABLE
 
-_EXPLICIT = "1.2.840.10008.1.2.1"
-_NEVER_UNASKED = frozenset({"1.2.840.10008.1.2", "1.2.840.10008.1.2.2"})
 AS_STORED = "*"
+EXPLICIT = str(ExplicitVRLittleEndian)
+
+FORBIDDEN = frozenset({str(ImplicitVRLittleEndian), str(ExplicitVRBigEndian)})
+"""Never used with web services (§8.7.3)."""
+
+LOSSLESS = frozenset(
+    {
+        "1.2.840.10008.1.2.1.98",
+        "1.2.840.10008.1.2.4.57",
+        "1.2.840.10008.1.2.4.70",
+        "1.2.840.10008.1.2.4.80",
+        "1.2.840.10008.1.2.4.90",
+        "1.2.840.10008.1.2.4.92",
+        "1.2.840.10008.1.2.4.201",
+        "1.2.840.10008.1.2.4.202",
+        "1.2.840.10008.1.2.5",
+    }
+)
+"""Transfer syntaxes with compressed pixels that lose nothing: who names no transfer syntax gets them decoded."""
 
 
-def pieces(instance: Instance, path: Path, accepted: Iterable[str | None]) -> tuple[int | None, Iterator[bytes]]:
-    """The object's bytes in the first transfer syntax of `accepted` that it can have, and their number where known.
+class Form(Enum):
+    """How an object goes out."""
 
-    `*` is as stored, bit for bit. None, no transfer syntax asked for, is as stored as well, but Implicit VR and Big
-    Endian become Explicit VR Little Endian. 406 when nothing fits: compressed pixels are not decoded.
+    STORED = auto()
+    RECODED = auto()
+    DECODED = auto()
+
+
+def forms(stored: str, accepted: Iterable[str | None]) -> list[Form]:
+    """The forms in which an object stored in the transfer syntax `stored` may be sent, the best first.
+
+    `accepted` are transfer syntaxes, best first; `*` is any, None that none was named: then Explicit VR Little Endian
+    is the default, and what was compressed with loss goes as it is stored, as does what turns out to be undecodable.
     """
-    stored = instance.transfer_syntax_uid
-    for wanted in accepted:
-        if wanted in {AS_STORED, stored} or (wanted is None and stored not in _NEVER_UNASKED):
-            return instance.file_bytes, file_pieces(path)
-        if wanted in {None, _EXPLICIT} and stored in RECODABLE:
-            return None, explicit_little_endian(path)
-    raise HTTPException(406, f"the object is stored as {stored} and cannot be sent in the transfer syntax asked for")
+    return list(dict.fromkeys(form for wanted in accepted for form in _forms(stored, wanted)))
+
+
+def _forms(stored: str, wanted: str | None) -> tuple[Form, ...]:
+    is_plain = stored in RECODABLE or stored == EXPLICIT
+    if wanted == AS_STORED:
+        return (Form.RECODED,) if stored in FORBIDDEN else (Form.STORED,)
+    if wanted == stored:
+        return () if stored in FORBIDDEN else (Form.STORED,)
+    if wanted is None and not is_plain:
+        return (Form.DECODED, Form.STORED) if stored in LOSSLESS else (Form.STORED,)
+    if wanted not in {None, EXPLICIT}:
+        return ()
+    if stored == EXPLICIT:
+        return (Form.STORED,)
+    return (Form.RECODED,) if is_plain else (Form.DECODED,)

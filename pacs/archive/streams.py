@@ -1,7 +1,7 @@
 """Files as asynchronous streams: read in threads, in pieces."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -15,7 +15,7 @@ def file_pieces(path: Path) -> Iterator[bytes]:
             yield piece
 
 
-async def threaded(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
+async def threaded(pieces: Iterator[bytes]) -> AsyncGenerator[bytes, None]:
     """Runs a generator that blocks in threads, a piece at a time; closes it when the stream is given up."""
     with closing(_Closable(pieces)):
         while (piece := await asyncio.to_thread(next, pieces, None)) is not None:

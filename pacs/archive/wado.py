@@ -1,7 +1,7 @@
-"""Retrieve (WADO-RS, PS3.18 §10.4): objects as stored, metadata and bulk data."""
+"""Retrieve (WADO-RS, PS3.18 §10.4): objects, metadata, and where the files lie."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,13 +12,16 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from pacs import multipart
-from pacs.archive import bulkdata, http, lookup, negotiation
+from pacs.archive import http, lookup
+from pacs.archive.decoded import Held
 from pacs.archive.files import FileStore
 from pacs.archive.index import Index
 from pacs.archive.lookup import Instance
-from pacs.archive.streams import threaded
+from pacs.archive.objects import ObjectEncoder, as_stored
+from pacs.archive.parts import Part, multipart_response, single_response
 from pacs.attributes import JSONDataset
+from pacs.rendering.request import CONTENT_TYPES
+from pacs.retrieved import AS_STORED
 
 log = structlog.get_logger(__name__)
 
@@ -28,38 +31,42 @@ _METADATA_AT_ONCE = 500
 class RetrieveService:
     """The Retrieve transaction over one archive."""
 
-    def __init__(self, index: Index, files: FileStore) -> None:
+    def __init__(self, index: Index, files: FileStore, encoder: ObjectEncoder) -> None:
         self._index = index
         self._files = files
+        self._encoder = encoder
 
     async def objects(self, request: Request) -> Response:
-        """`GET` of a study, series or instance: every object in a part of its own; see `negotiation`."""
-        accepted = [found.parameters.get("transfer-syntax") for found in _require(request, http.DICOM)]
+        """`GET` of a study, series or instance: every object in a part of its own, or one alone; see `negotiation`."""
+        ranges = _dicom_ranges(request)
         instances = await self.find(request)
+        if len(instances) > 1:
+            ranges = [found for found in ranges if found.admits(http.MULTIPART)]
+            if not ranges:
+                raise HTTPException(406, f'these are several objects: accept {http.MULTIPART}; type="{http.DICOM}"')
+        is_single = not ranges[0].admits(http.MULTIPART)
         paths = [self.path(instance) for instance in instances]
         await asyncio.to_thread(self.check_files, instances, paths)
-        parts = [negotiation.pieces(one, path, accepted) for one, path in zip(instances, paths, strict=True)]
-        return multipart_response(http.DICOM, parts)
+        files = list(zip(instances, paths, strict=True))
+        if AS_STORED in request.headers.get("prefer", ""):
+            parts = [as_stored(instance, path) for instance, path in files]
+            applied = {"preference-applied": AS_STORED}
+        else:
+            accepted = [found.parameters.get("transfer-syntax") for found in ranges]
+            parts = await self.parts(files, accepted)
+            applied = {}
+        return single_response(parts[0], applied) if is_single else multipart_response(parts, http.DICOM, applied)
+
+    async def parts(self, files: Sequence[tuple[Instance, Path]], accepted: Sequence[str | None]) -> list[Part]:
+        """The files as parts; 406 if one of them can be sent in none of the transfer syntaxes."""
+        held = Held()
+        return [await self._encoder.part(instance, path, accepted, held) for instance, path in files]
 
     async def metadata(self, request: Request) -> Response:
         """`GET …/metadata`: all attributes but the bulk data, from the index alone."""
         http.require_json(request)
         instances = await self.find(request)
         return StreamingResponse(self._metadata(instances, http.base_url(request)), media_type=http.DICOM_JSON)
-
-    async def bulk_data(self, request: Request) -> Response:
-        """`GET …/bulkdata/{path}`: the value that a `BulkDataURI` stands for."""
-        ranges = _require(request, http.OCTETS)
-        instance = (await self.find(request))[0]
-        path = self.path(instance)
-        await asyncio.to_thread(self.check_files, [instance], [path])
-        value = await asyncio.to_thread(bulkdata.find, path, request.path_params["path"])
-        if value is None:
-            raise HTTPException(404, "there is no such bulk data")
-        if any(found.admits(http.MULTIPART) for found in ranges):
-            return multipart_response(http.OCTETS, [(value.length, value.pieces())])
-        headers = {"content-length": str(value.length)}
-        return StreamingResponse(threaded(value.pieces()), headers=headers, media_type=http.OCTETS)
 
     async def find(self, request: Request) -> list[Instance]:
         """The instances that the URL means; 404 when there are none."""
@@ -97,37 +104,13 @@ class RetrieveService:
                 raise HTTPException(500, "a stored file is missing or damaged; `archive check` lists such files")
 
 
-def multipart_response(
-    content_type: str, parts: Sequence[tuple[int | None, Iterator[bytes]]], *, outer: str | None = None
-) -> Response:
-    """Parts with their lengths, streamed; `outer` is their type without its parameters."""
-    boundary = multipart.new_boundary()
-    openings = [multipart.opening(boundary, content_type, first=number == 0) for number in range(len(parts))]
-    closing = multipart.closing(boundary)
-    lengths = [length for length, _ in parts if length is not None]
-
-    async def body() -> AsyncIterator[bytes]:
-        for opening, (_, pieces) in zip(openings, parts, strict=True):
-            yield opening
-            async for piece in threaded(pieces):
-                yield piece
-        yield closing
-
-    headers = {"content-type": f'{http.MULTIPART}; type="{outer or content_type}"; boundary={boundary}'}
-    if len(lengths) == len(parts):
-        headers["content-length"] = str(sum(map(len, openings)) + sum(lengths) + len(closing))
-    return StreamingResponse(body(), headers=headers)
-
-
-def _require(request: Request, content_type: str) -> list[http.MediaRange]:
-    """What the client accepts, if it takes `content_type` in a multipart answer or alone; else 406."""
+def _dicom_ranges(request: Request) -> list[http.MediaRange]:
+    """What the client accepts of objects, the best first; 406 for nothing, 400 for objects or pictures (§8.7.5)."""
     ranges = http.media_ranges(request)
-    fitting = [
-        found
-        for found in ranges
-        if (found.admits(http.MULTIPART) and found.parameters.get("type", content_type) in {content_type, "*/*"})
-        or found.admits(content_type)
-    ]
+    names = {found.parameters.get("type", found.name) for found in ranges}
+    if http.DICOM in names and any(found.name in CONTENT_TYPES for found in ranges):
+        raise HTTPException(400, f"accept {http.DICOM} or pictures, not both")
+    fitting = [found for found in ranges if found.admits_within(http.DICOM)]
     if not fitting:
-        raise HTTPException(406, f'only {http.MULTIPART}; type="{content_type}" is served here')
+        raise HTTPException(406, f'only {http.DICOM} is served here, as {http.MULTIPART}; type="{http.DICOM}"')
     return fitting

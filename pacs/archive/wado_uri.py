@@ -4,12 +4,12 @@ import asyncio
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
-from pacs.archive import http, negotiation
+from pacs.archive import http
 from pacs.archive.lookup import Instance
+from pacs.archive.parts import single_response
 from pacs.archive.pictures import PictureService
-from pacs.archive.streams import threaded
 from pacs.archive.wado import RetrieveService
 from pacs.rendering.request import CONTENT_TYPES, ContentType, Rendering, Window
 from pacs.uids import is_uid
@@ -50,10 +50,8 @@ class UriService:
             raise HTTPException(400, f"{', '.join(_ONLY_PICTURES)} do not go with {http.DICOM}")
         path = self._retrieve.path(instance)
         await asyncio.to_thread(self._retrieve.check_files, [instance], [path])
-        asked = request.query_params.get("transferSyntax")
-        length, pieces = negotiation.pieces(instance, path, [asked])
-        headers = {} if length is None else {"content-length": str(length)}
-        return StreamingResponse(threaded(pieces), headers=headers, media_type=http.DICOM)
+        (part,) = await self._retrieve.parts([(instance, path)], [request.query_params.get("transferSyntax")])
+        return single_response(part)
 
 
 def _rendering(request: Request, content_type: ContentType) -> Rendering:

@@ -1,12 +1,18 @@
 import io
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pydicom
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
+from pydicom.pixels.utils import pixel_array
 
+from pacs.archive.options import ArchiveOptions
 from pacs.archive.transcoding import explicit_little_endian
-from tests.pacs.archive.samples import wheel_file
-from tests.pacs.archive.serving import Archive, parts_of
+from tests.pacs.archive.samples import encode, wheel_file
+from tests.pacs.archive.serving import Archive, parts_of, running
 from tests.pacs.archive.test_wado import store
 
 EXPLICIT, IMPLICIT = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2"
@@ -42,20 +48,81 @@ def test_what_is_re_encoded_says_the_same(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["MR_small_implicit.dcm", "MR_small_bigendian.dcm"])
-async def test_implicit_vr_and_big_endian_are_sent_only_to_those_who_take_anything(archive: Archive, name: str) -> None:
+@pytest.mark.parametrize("wanted", [None, EXPLICIT, "*"])
+async def test_implicit_vr_and_big_endian_are_never_sent(archive: Archive, name: str, wanted: str | None) -> None:
     url, read = await store(archive, name)
-    assert await parts_of(await archive.get(url, accept("*"))) == [wheel_file(name).read_bytes()]
-    for wanted in (None, accept(EXPLICIT)):
-        (sent,) = await parts_of(await archive.get(url, wanted))
-        recoded = pydicom.dcmread(io.BytesIO(sent))
-        assert recoded.file_meta.TransferSyntaxUID == EXPLICIT
-        assert recoded.PixelData == pydicom.dcmread(wheel_file("MR_small.dcm")).PixelData
-        assert recoded.PatientName == read.PatientName
+    (sent,) = await parts_of(await archive.get(url, wanted and accept(wanted)))
+    recoded = pydicom.dcmread(io.BytesIO(sent))
+    assert recoded.file_meta.TransferSyntaxUID == EXPLICIT
+    assert recoded.PixelData == pydicom.dcmread(wheel_file("MR_small.dcm")).PixelData
+    assert recoded.PatientName == read.PatientName
+    assert (await archive.get(url, accept(read.file_meta.TransferSyntaxUID))).status_code == 406
+
+
+async def test_who_prefers_the_file_as_it_is_stored_gets_it_bit_for_bit(archive: Archive) -> None:
+    url, _ = await store(archive, "MR_small_implicit.dcm")
+    answer = await archive.client.get(archive.url + url, headers={"prefer": "as-stored"})
+    assert await parts_of(answer) == [wheel_file("MR_small_implicit.dcm").read_bytes()]
+    assert answer.headers["preference-applied"] == "as-stored"
+
+
+LOSSLESS = [
+    "SC_rgb_jpeg_gdcm.dcm",
+    "MR_small_jpeg_ls_lossless.dcm",
+    "SC_rgb_rle_2frame.dcm",
+    "MR_small_jp2klossless.dcm",
+    "SC_rgb_rle_32bit_2frame.dcm",
+]
+LOSSY = ["SC_rgb_jpeg_dcmtk.dcm", "JPEG2000.dcm"]
+
+
+async def test_compressed_pixels_are_decoded_on_request(tmp_path: Path) -> None:
+    async with running(ArchiveOptions(data_dir=tmp_path, allow_delete=True)) as archive:
+        for name in (*LOSSLESS, *LOSSY):
+            url, read = await store(archive, name)
+            series, study = url.split("/instances")[0], url.split("/series")[0]
+            for level in (url, series, study):
+                (sent,) = await parts_of(await archive.get(level, accept(EXPLICIT)))
+                decoded = pydicom.dcmread(io.BytesIO(sent))
+                assert decoded.file_meta.TransferSyntaxUID == EXPLICIT
+                furthest = np.abs(colours(decoded).astype(np.int64) - colours(read)).max()
+                assert furthest <= (0 if name in LOSSLESS else 2), name
+                assert [element.tag for element in decoded] == [element.tag for element in read]
+            single = await archive.get(url, f"application/dicom; transfer-syntax={EXPLICIT}")
+            assert single.content == sent
+            await archive.client.delete(archive.url + study)  # several files have the same UIDs
+
+
+def colours(read: pydicom.Dataset) -> NDArray[Any]:
+    return np.asarray(read.pixel_array if read.SamplesPerPixel == 1 else pixel_array(read, as_rgb=True))
+
+
+async def test_who_names_no_transfer_syntax_gets_what_lost_nothing_decoded(archive: Archive) -> None:
+    for name in (LOSSLESS[2], LOSSY[0]):
+        url, _ = await store(archive, name)
+        answer = await archive.get(url)
+        (sent,) = await parts_of(answer)
+        syntax = pydicom.dcmread(io.BytesIO(sent)).file_meta.TransferSyntaxUID
+        assert (syntax == EXPLICIT) == (name in LOSSLESS)
+        assert f"Content-Type: application/dicom; transfer-syntax={syntax}\r\n".encode() in answer.content
+        assert await parts_of(await archive.get(url, accept("*"))) == [wheel_file(name).read_bytes()]
+
+
+async def test_a_file_whose_last_frame_is_damaged_is_refused_whole_not_broken_off(archive: Archive) -> None:
+    damaged = pydicom.dcmread(wheel_file("SC_rgb_rle_2frame.dcm"))
+    frames = list(pydicom.encaps.generate_frames(damaged.PixelData, number_of_frames=damaged.NumberOfFrames))
+    damaged.PixelData = pydicom.encaps.encapsulate([*frames[:-1], frames[-1][:64] + b"\x01" * (len(frames[-1]) - 64)])
+    await archive.store(encode(damaged))
+    url = f"/studies/{damaged.StudyInstanceUID}"
+    answer = await archive.get(url, accept(EXPLICIT))
+    assert (answer.status_code, "damaged" in answer.text) == (406, True)
+    (sent,) = await parts_of(await archive.get(url))
+    assert pydicom.dcmread(io.BytesIO(sent)).PixelData == damaged.PixelData
 
 
 async def test_a_transfer_syntax_that_the_object_cannot_have_is_406(archive: Archive) -> None:
     url, _ = await store(archive, "JPEG2000.dcm")
-    assert (await archive.get(url, accept(EXPLICIT))).status_code == 406
+    assert (await archive.get(url, accept("1.2.840.10008.1.2.4.50"))).status_code == 406
     assert (await archive.get(url, accept(IMPLICIT))).status_code == 406
     assert (await archive.get(url, accept(IMPLICIT) + "," + accept("*"))).status_code == 200
 
@@ -75,7 +142,7 @@ async def wado(archive: Archive, read: pydicom.Dataset, **parameters: str) -> tu
 async def test_wado_uri_gives_the_object_or_a_picture(archive: Archive) -> None:
     _, read = await store(archive, "CT_small.dcm")
     whole = await wado(archive, read, contentType="application/dicom")
-    assert whole == (200, wheel_file("CT_small.dcm").read_bytes(), "application/dicom")
+    assert whole == (200, wheel_file("CT_small.dcm").read_bytes(), f"application/dicom; transfer-syntax={EXPLICIT}")
     status, body, kind = await wado(archive, read, rows="32", columns="32", windowCenter="40", windowWidth="400")
     assert (status, kind) == (200, "image/jpeg")
     assert Image.open(io.BytesIO(body)).size == (32, 32)

@@ -80,8 +80,6 @@ async def test_compressed_frames_come_as_stored_in_their_media_type(
     assert await parts_of(answer) == frames
     assert (await archive.get(f"{url}/frames/9")).status_code == 404
     assert (await archive.get(f"{url}/frames/0,x")).status_code == 400
-    octets = 'multipart/related; type="application/octet-stream"'
-    assert (await archive.get(f"{url}/frames/1", octets)).status_code == 406
 
 
 async def test_a_client_that_nobody_here_wrote_gets_frames_and_pictures(archive: Archive) -> None:

@@ -12,7 +12,7 @@ from pacs.part10 import check
 from tests.pacs.archive.samples import instance, wheel_file, wheel_files
 from tests.pacs.archive.serving import Archive, parts_of, stow_body
 
-AS_STORED = 'multipart/related; type="application/dicom"; transfer-syntax=*'
+AS_STORED = {"accept": 'multipart/related; type="application/dicom"; transfer-syntax=*', "prefer": "as-stored"}
 FAILED, STORED, UNIDENTIFIED = "00081198", "00081199", "0008119A"
 
 
@@ -71,7 +71,7 @@ async def test_every_file_of_the_wheel_is_stored_or_refused_for_a_reason(archive
     found = await archive.search("/instances", includefield="SOPInstanceUID")
     assert {one["00080018"]["Value"][0] for one in found} == set(stored)
     for one in found:
-        answer = await archive.client.get(one["00081190"]["Value"][0], headers={"accept": AS_STORED})
+        answer = await archive.client.get(one["00081190"]["Value"][0], headers=AS_STORED)
         assert await parts_of(answer) == [stored[one["00080018"]["Value"][0]]]
 
 

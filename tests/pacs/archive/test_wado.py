@@ -45,10 +45,24 @@ async def test_a_client_that_nobody_here_wrote_is_pleased(archive: Archive) -> N
     await asyncio.to_thread(talk)
 
 
-@pytest.mark.parametrize("accept", [None, ALL, "*/*", "multipart/*", "application/dicom"])
-async def test_objects_come_as_stored_by_default(archive: Archive, accept: str | None) -> None:
+@pytest.mark.parametrize("accept", [None, ALL, "*/*", "multipart/*"])
+async def test_what_was_compressed_with_loss_comes_as_stored_by_default(archive: Archive, accept: str | None) -> None:
     url, _ = await store(archive, "JPEG2000.dcm")
     assert await parts_of(await archive.get(url, accept)) == [wheel_file("JPEG2000.dcm").read_bytes()]
+
+
+async def test_one_object_can_be_had_without_parts(archive: Archive) -> None:
+    url, read = await store(archive, "JPEG2000.dcm")
+    answer = await archive.get(url, "application/dicom; transfer-syntax=*")
+    assert answer.headers["content-type"] == f"application/dicom; transfer-syntax={read.file_meta.TransferSyntaxUID}"
+    assert answer.content == wheel_file("JPEG2000.dcm").read_bytes()
+    await archive.store(instance(SOPInstanceUID="1.2.3.1.1.1"), instance(SOPInstanceUID="1.2.3.1.1.2"))
+    assert (await archive.get("/studies/1.2.3.1", "application/dicom")).status_code == 406
+
+
+async def test_objects_and_pictures_at_once_are_a_bad_request(archive: Archive) -> None:
+    url, _ = await store(archive, "CT_small.dcm")
+    assert (await archive.get(url, "application/dicom, image/png")).status_code == 400
 
 
 @pytest.mark.parametrize("path", ["/studies/1.9", "/studies/1.9/metadata", "/studies/1.9/series/1.9/instances/1.9"])

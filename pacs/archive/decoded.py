@@ -1,0 +1,111 @@
+"""Compressed pixels, decoded frame by frame in the worker processes that make pictures."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cachetools import LRUCache
+
+from pacs.archive.bulkdata import opened
+from pacs.errors import NoPicture
+from pacs.thumbnails import Frame, Renderer
+
+_HELD_BYTES = 32 << 20
+_KNOWN_FILES = 20_000
+_RETRY_SECONDS = (0.1, 0.5, 2.0, 5.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What the frames of a file have in common, all of which can be decoded; `frame_bytes` is the size of one.
+
+    `has_icon` tells whether compressed pixels lie within a sequence as well, which are not decoded.
+    """
+
+    frames: int
+    frame_bytes: int
+    bits_allocated: int
+    photometric: str
+    has_icon: bool
+
+    @property
+    def total_bytes(self) -> int:
+        """The size of all frames."""
+        return self.frames * self.frame_bytes
+
+
+@dataclass(slots=True)
+class Held:
+    """Frames that one request decoded before it was answered, up to 32 MiB: they need not be decoded again."""
+
+    room_bytes: int = _HELD_BYTES
+    frames: dict[tuple[Path, int], bytes] = field(default_factory=dict)
+
+    def keep(self, path: Path, number: int, body: bytes) -> None:
+        """Keeps the frame if there is room for it."""
+        if len(body) <= self.room_bytes:
+            self.room_bytes -= len(body)
+            self.frames[path, number] = body
+
+    def take(self, path: Path, number: int) -> bytes | None:
+        """The frame, if it was kept; it is not kept any longer."""
+        body = self.frames.pop((path, number), None)
+        self.room_bytes += len(body or b"")
+        return body
+
+
+class FrameDecoder:
+    """Decodes the frames of stored files. Nothing is sent of a file before all of it was decoded once.
+
+    That a file can be decoded is remembered by its `digest`: files never change.
+    """
+
+    def __init__(self, renderer: Renderer) -> None:
+        self._renderer = renderer
+        self._known: LRUCache[bytes, Shape] = LRUCache(_KNOWN_FILES)
+
+    async def shape(self, path: Path, digest: bytes, held: Held) -> Shape:
+        """What the frames are; raises `NoPicture` where one of them cannot be decoded, or is unlike the others."""
+        known = self._known.get(digest)
+        if known is not None:
+            return known
+        first = await self._renderer.decode(path, 1)
+        held.keep(path, 1, first.body)
+        for number in range(2, first.frames + 1):
+            frame = await self._renderer.decode(path, number)
+            if not _alike(frame, first):
+                raise NoPicture("damaged")
+            held.keep(path, number, frame.body)
+        has_icon = await asyncio.to_thread(_has_icon, path)
+        shape = Shape(first.frames, len(first.body), first.bits_allocated, first.photometric, has_icon)
+        self._known[digest] = shape
+        return shape
+
+    async def frame(self, path: Path, number: int, held: Held) -> bytes:
+        """One frame, counted from 1, of a file whose shape is known; `NoPicture` when that fails now all the same."""
+        body = held.take(path, number)
+        if body is not None:
+            return body
+        for pause_seconds in _RETRY_SECONDS:
+            try:
+                return (await self._renderer.decode(path, number)).body
+            except NoPicture as nothing:
+                if not nothing.transient:
+                    raise
+            await asyncio.sleep(pause_seconds)
+        return (await self._renderer.decode(path, number)).body
+
+    async def frames(self, path: Path, shape: Shape, held: Held) -> AsyncGenerator[bytes, None]:
+        """All frames, one after another."""
+        for number in range(1, shape.frames + 1):
+            yield await self.frame(path, number, held)
+
+
+def _alike(frame: Frame, first: Frame) -> bool:
+    return len(frame.body) == len(first.body) and frame.photometric == first.photometric
+
+
+def _has_icon(path: Path) -> bool:
+    with opened(path) as (_, elements):
+        return any(element.encapsulated and element.depth > 0 for element in elements)

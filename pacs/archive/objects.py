@@ -1,0 +1,101 @@
+"""Whole objects as they go out over the web: as stored, re-encoded, or decoded (PS3.18 §8.7.3)."""
+
+from collections.abc import AsyncGenerator, Iterable, Iterator
+from pathlib import Path
+
+from starlette.exceptions import HTTPException
+
+from pacs.archive import http
+from pacs.archive.decoded import FrameDecoder, Held, Shape
+from pacs.archive.lookup import Instance
+from pacs.archive.negotiation import EXPLICIT, Form, forms
+from pacs.archive.parts import Part, typed
+from pacs.archive.streams import file_pieces, threaded
+from pacs.archive.transcoding import Pixels, explicit_little_endian, recoded
+from pacs.errors import NoPicture
+
+_LONGEST_VALUE_BYTES = 2**32 - 2
+_BUSY_SECONDS = "5"
+_WITHOUT_PIXELS = frozenset({"no_pixels", "report", "presentation_state"})
+_PIXELS_ELSEWHERE = frozenset(
+    {"1.2.840.10008.1.2.4.94", "1.2.840.10008.1.2.4.95", "1.2.840.10008.1.2.4.204", "1.2.840.10008.1.2.4.205"}
+)
+"""JPIP: the dataset only says where the pixels are."""
+
+
+class ObjectEncoder:
+    """Makes the parts of Retrieve answers."""
+
+    def __init__(self, decoder: FrameDecoder) -> None:
+        self._decoder = decoder
+
+    async def part(self, instance: Instance, path: Path, accepted: Iterable[str | None], held: Held) -> Part:
+        """The object in the first form that `accepted` admits and that it can have; see `negotiation.forms`.
+
+        406 when there is none; 503 when that cannot be told now, because too many pictures are being made.
+        """
+        stored = instance.transfer_syntax_uid
+        reason = ""
+        for form in forms(stored, accepted):
+            if form is Form.STORED:
+                return as_stored(instance, path)
+            if form is Form.RECODED:
+                return Part(typed(http.DICOM, EXPLICIT), None, threaded(explicit_little_endian(path)))
+            try:
+                return await self._decoded(instance, path, held)
+            except NoPicture as nothing:
+                refuse_if_busy(nothing)
+                reason = f": {nothing}"
+        raise HTTPException(
+            406, f"an object is stored as {stored} and cannot be sent in the transfer syntax asked for{reason}"
+        )
+
+    async def _decoded(self, instance: Instance, path: Path, held: Held) -> Part:
+        content_type = typed(http.DICOM, EXPLICIT)
+        if instance.transfer_syntax_uid in _PIXELS_ELSEWHERE:
+            raise NoPicture("unsupported")
+        try:
+            shape = await self._decoder.shape(path, instance.digest, held)
+        except NoPicture as nothing:
+            if nothing.reason not in _WITHOUT_PIXELS:
+                raise
+            return Part(content_type, None, threaded(explicit_little_endian(path)))
+        if shape.total_bytes > _LONGEST_VALUE_BYTES:
+            raise NoPicture("too_large")
+        if shape.has_icon:
+            raise NoPicture("unsupported")
+        return Part(content_type, None, self._spliced(path, shape, held))
+
+    async def _spliced(self, path: Path, shape: Shape, held: Held) -> AsyncGenerator[bytes, None]:
+        """The dataset, re-encoded, with the decoded frames in the gap that is left for them."""
+        gap = _Gap()
+        pixels = Pixels(gap, shape.total_bytes, shape.bits_allocated, shape.photometric)
+        async for piece in threaded(recoded(path, EXPLICIT, pixels)):
+            if gap.reached:
+                gap.reached = False
+                async for frame in self._decoder.frames(path, shape, held):
+                    yield frame
+            yield piece
+
+
+def as_stored(instance: Instance, path: Path) -> Part:
+    """The file, bit for bit."""
+    content_type = typed(http.DICOM, instance.transfer_syntax_uid)
+    return Part(content_type, instance.file_bytes, threaded(file_pieces(path)))
+
+
+def refuse_if_busy(nothing: NoPicture) -> None:
+    """503 for what may succeed in a moment."""
+    if nothing.transient:
+        raise HTTPException(503, str(nothing), {"retry-after": _BUSY_SECONDS}) from nothing
+
+
+class _Gap(Iterator[bytes]):
+    """No pieces at all, but it notes where they would have been."""
+
+    def __init__(self) -> None:
+        self.reached = False
+
+    def __next__(self) -> bytes:
+        self.reached = True
+        raise StopIteration
