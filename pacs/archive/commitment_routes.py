@@ -4,7 +4,6 @@ import sqlite3
 from collections.abc import Awaitable, Callable
 from functools import wraps
 
-import structlog
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -13,12 +12,11 @@ from starlette.routing import BaseRoute, Route
 from pacs.archive import commitment_datasets
 from pacs.archive.commitment import Commitments, TransactionTaken
 from pacs.archive.commitment_store import Commitment
+from pacs.archive.faults import report
 from pacs.archive.http import ROOT, dicom_json, require_json
 from pacs.archive.ups_bodies import read_dataset
 from pacs.archive.ups_parameters import checked_uid
 from pacs.errors import BadAttribute
-
-log = structlog.get_logger(__name__)
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -46,8 +44,8 @@ def _refusing(handler: Handler) -> Handler:
         except TransactionTaken as error:
             raise HTTPException(409, str(error)) from error
         except (OSError, sqlite3.Error) as error:
-            log.error("commitments_failed", reason=type(error).__name__)
-            return PlainTextResponse("the archive cannot vouch for anything now", 503)
+            # 503 is what table 13.4.3-1 has for every fault
+            return PlainTextResponse(report("commitments_failed", error).sentence, 503)
 
     return answer
 

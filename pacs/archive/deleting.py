@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pacs.archive import lookup
+from pacs.archive.faults import report
 from pacs.archive.files import FileStore, relative_path
 from pacs.archive.filing import Filing
 from pacs.archive.index import Index
@@ -47,7 +48,10 @@ class DeleteService:
             _delete(connection, request.path_params)
 
         await self._index.write(run, lambda: self._settle(intents))
-        await asyncio.to_thread(self._settle, intents)
+        try:
+            await asyncio.to_thread(self._settle, intents)
+        except (OSError, sqlite3.Error) as error:  # it is deleted; the next start removes the files
+            report("archive_files_not_removed", error)
         return Response(status_code=204)
 
     def _settle(self, intents: list[Path]) -> None:

@@ -86,7 +86,7 @@ FAULTS = (OSError, sqlite3.Error, BadDicom, DamagedFile)
 
 def fault_of(error: BaseException) -> Fault:
     """Which fault an error of `FAULTS` is."""
-    if isinstance(error, (DamagedFile, BadDicom)):
+    if isinstance(error, (DamagedFile, BadDicom)) or _is_lost_file(error):
         return FILE
     if isinstance(error, sqlite3.Error):
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)
@@ -96,6 +96,11 @@ def fault_of(error: BaseException) -> Fault:
     if isinstance(error, TimeoutError):
         return BUSY
     return _BY_ERRNO.get(getattr(error, "errno", None) or 0, DISK)
+
+
+def _is_lost_file(error: BaseException) -> bool:
+    """Only what is stored has this suffix, not what is on its way."""
+    return isinstance(error, FileNotFoundError) and str(error.filename).endswith(".dcm")
 
 
 def report(event: str, error: BaseException) -> Fault:

@@ -9,6 +9,7 @@ the index does not know are removed, and what was only incoming with them.
 
 import hashlib
 import os
+import re
 import secrets
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 
 _SYNC_THREADS = 4
+_PLACE = re.compile(r"files/[0-9a-f]{2}/[\w.-]+/[\w.-]+\.dcm", re.ASCII)
 
 Known = Callable[[str], bool]
 """Whether the index has the file of this relative path."""
@@ -54,17 +56,29 @@ class FileStore:
     def intend(self, paths: Iterable[str]) -> Path:
         """Writes down which files are about to come or go, on disk before it returns; undone by `settle`."""
         intent = self._intents / secrets.token_hex(16)
-        with intent.open("w", encoding="ascii") as file:
-            file.writelines(f"{path}\n" for path in paths)
-            file.flush()
-            os.fsync(file.fileno())
-        sync_folder(self._intents)
+        try:
+            with intent.open("w", encoding="ascii") as file:
+                file.writelines(f"{path}\n" for path in paths)
+                file.flush()
+                os.fsync(file.fileno())
+            sync_folder(self._intents)
+        except OSError:
+            self.forget(intent)
+            raise
         return intent
 
+    def forget(self, intent: Path) -> None:
+        """Takes back an intent. One that cannot be removed does no harm: the next start settles it."""
+        with suppress(OSError):
+            intent.unlink()
+
     def settle(self, intent: Path, known: Known) -> None:
-        """Removes the files of an intent that the index does not know, then the intent."""
-        paths = intent.read_text(encoding="ascii").split()
-        self._remove(path for path in paths if not known(path))
+        """Removes the files of an intent that the index does not know, then the intent.
+
+        Of one that was not written to its end, nothing has happened: a line that names no file is passed over.
+        """
+        paths = intent.read_text(encoding="ascii", errors="replace").splitlines()
+        self._remove(path for path in paths if _PLACE.fullmatch(path) and not known(path))
         intent.unlink(missing_ok=True)
 
     def place(self, moves: Sequence[tuple[Path, str]]) -> None:

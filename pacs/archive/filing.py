@@ -22,6 +22,9 @@ from pacs.archive.received import Received
 CANNOT_UNDERSTAND = 0xC000
 """The Failure Reason, and C-STORE status, of what is no object that can be stored."""
 
+OUT_OF_RESOURCES = 0xA700
+"""The same for what the archive's own disk or index does not let it store."""
+
 
 class Outcome(Enum):
     """What became of an instance; the value is its Failure Reason (PS3.18 Annex I), 0 for none."""
@@ -83,7 +86,7 @@ class Filing:
 
         outcomes = await self._index.write(run, undo)
         for intent in intents:
-            intent.unlink()
+            self._files.forget(intent)
         if intents:
             self._changed()
         return outcomes

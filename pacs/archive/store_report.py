@@ -23,8 +23,8 @@ class Result:
     sentence: str = ""
 
 
-def answer(results: Sequence[Result], destination: Destination, base: str) -> Response:
-    """The answer about all parts; 400 when there were none."""
+def answer(results: Sequence[Result], destination: Destination, base: str, *, status: int | None = None) -> Response:
+    """The answer about all parts, 400 when there were none; `status` for another than follows from them."""
     if not results:
         raise HTTPException(400, "the body has no parts")
     stored = [result.header for result in results if result.header and not result.reason]
@@ -39,7 +39,7 @@ def answer(results: Sequence[Result], destination: Destination, base: str) -> Re
     }
     report.update({tag: {"vr": "SQ", "Value": items} for tag, items in sequences.items() if items})
     sentences = list(dict.fromkeys(result.sentence for result in refused))[:_MOST_WARNINGS]
-    status = _status(stored, refused, destination.partly_stored_status)
+    status = status or _status(stored, refused, destination.partly_stored_status)
     return http.dicom_json(report, status=status, warnings=sentences)
 
 

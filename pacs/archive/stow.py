@@ -12,13 +12,14 @@ from contextlib import suppress
 import structlog
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 
 from pacs import multipart
 from pacs.archive import http, store_report
 from pacs.archive.destinations import Destination, Studies
+from pacs.archive.faults import Fault, report
 from pacs.archive.files import FileStore
-from pacs.archive.filing import CANNOT_UNDERSTAND, Filing, Outcome
+from pacs.archive.filing import CANNOT_UNDERSTAND, OUT_OF_RESOURCES, Filing, Outcome
 from pacs.archive.incoming import Incoming
 from pacs.archive.received import Received
 from pacs.archive.store_report import Result
@@ -43,16 +44,23 @@ class Store:
         return await self.take(request, Studies.of(request))
 
     async def take(self, request: Request, destination: Destination) -> Response:
-        """Stores a body: 200 all stored, 202 (or 200) some, 409 none, 400 none understood, 415, 507."""
+        """Stores a body: 200 all stored, 202 (or 200) some, 409 none, 400 none understood, 415.
+
+        A fault of the disk or the index is a 5xx: nothing is kept of the batch that it falls into. What was filed
+        before is kept, and the answer lists it.
+        """
         parts = _parts(request, destination)
         run = _Run(self._filing, self._files, destination)
         try:
             await run.receive(parts)
         except BrokenMultipart as error:
             raise HTTPException(400, str(error)) from error
-        except (OSError, sqlite3.OperationalError) as error:
-            log.error("archive_store_failed", reason=type(error).__name__, errno=getattr(error, "errno", None))
-            raise HTTPException(507, "the archive cannot write to its disk") from error
+        except (OSError, sqlite3.Error) as error:
+            fault = report("archive_store_failed", error)
+            await run.give_up(fault)
+            if not run.results:
+                return PlainTextResponse(fault.sentence, fault.status)
+            return store_report.answer(run.results, destination, http.base_url(request), status=fault.status)
         except ClientDisconnect:
             log.info("archive_store_abandoned")
             return Response(status_code=400)
@@ -84,6 +92,14 @@ class _Run:
             if len(self._batch) == BATCH_PARTS:
                 await self._file_batch()
         await self._file_batch()
+
+    async def give_up(self, fault: Fault) -> None:
+        """Nothing of the present batch is filed."""
+        for one in await asyncio.gather(*self._batch, return_exceptions=True):
+            if isinstance(one, Received):
+                self.results.append(Result(one.header, OUT_OF_RESOURCES, fault.sentence))
+            elif isinstance(one, Result):
+                self.results.append(one)
 
     async def clean_up(self) -> None:
         """Removes what was not filed, once nothing writes to it any more."""
@@ -128,6 +144,7 @@ def _remove(files: Iterable[Incoming]) -> None:
     for file in files:
         with suppress(OSError):
             file.discard()
+        with suppress(OSError):  # the next start clears up
             file.path.unlink(missing_ok=True)
 
 

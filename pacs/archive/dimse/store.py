@@ -15,8 +15,9 @@ from pacs import file_meta
 from pacs.archive.dimse.entity import IMPLEMENTATION_CLASS_UID
 from pacs.archive.dimse.service import Caller, Sending, Service, Sink, sink_of
 from pacs.archive.dimse.statuses import status
+from pacs.archive.faults import report
 from pacs.archive.files import FileStore
-from pacs.archive.filing import CANNOT_UNDERSTAND, Filing
+from pacs.archive.filing import CANNOT_UNDERSTAND, OUT_OF_RESOURCES, Filing
 from pacs.archive.incoming import Incoming
 from pacs.archive.received import Received
 from pacs.archive.transcoding import meta_bytes
@@ -24,7 +25,7 @@ from pacs.errors import BadDicom
 
 log = structlog.get_logger(__name__)
 
-_SUCCESS, _OUT_OF_RESOURCES, _DOES_NOT_MATCH = 0x0000, 0xA700, 0xA900
+_SUCCESS, _DOES_NOT_MATCH = 0x0000, 0xA900
 
 
 class Arrival(Sink):
@@ -62,6 +63,7 @@ class Arrival(Sink):
         """Removes what is left."""
         with suppress(OSError):
             self._incoming.discard()
+        with suppress(OSError):  # the next start clears up
             self._incoming.path.unlink(missing_ok=True)
 
 
@@ -84,8 +86,7 @@ def store_service(filing: Filing, files: FileStore, call: Caller) -> Service:
         except _Refused as refused:
             return status(refused.status, str(refused))
         except (OSError, sqlite3.Error, TimeoutError) as error:
-            log.error("dimse_store_failed", reason=type(error).__name__, errno=getattr(error, "errno", None))
-            return status(_OUT_OF_RESOURCES, "the archive cannot write to its disk")
+            return status(OUT_OF_RESOURCES, report("dimse_store_failed", error).sentence)
         return status(_SUCCESS)
 
     return Service(contexts=(), handlers={evt.EVT_C_STORE: store}, sink=sink)
