@@ -128,6 +128,8 @@ class CostPlan:
 
 def _count(step: _Step, variables: Mapping[str, Any]) -> int:
     count = variables.get(step.first, step.default_first) if isinstance(step.first, str) else step.first
+    if isinstance(count, float) and count.is_integer():  # 1000.0 is an Int to GraphQL
+        return int(count)
     return count if isinstance(count, int) else step.default_first
 
 

@@ -31,7 +31,7 @@ from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 from graph.engine.cost import CostPlan, Costs, plan_costs
 from graph.engine.errors import no_operation
 from graph.engine.execution import Plans, current_plans
-from graph.engine.limits import Limits, limits_rule
+from graph.engine.limits import Limits, endless_number, limits_rule
 from graph.engine.operation import current_operation
 
 _DOCUMENTS_KEPT = 256
@@ -70,6 +70,8 @@ class Documents:
 
     def check(self, schema: GraphQLSchema, text: str, syntax: DocumentNode) -> Document | list[GraphQLError]:
         """The document if it is valid, which is then kept; else what is wrong with it."""
+        if endless := endless_number(syntax):
+            return [endless]
         errors = validate(schema, syntax, self._rules, max_errors=self.limits.max_errors, hide_suggestions=True)
         if errors:
             return errors

@@ -16,6 +16,7 @@ from graphql import (
     InlineFragmentNode,
     OperationDefinitionNode,
     SelectionSetNode,
+    TokenKind,
 )
 from graphql.language import DocumentNode
 from graphql.validation import ASTValidationContext, ASTValidationRule
@@ -26,6 +27,7 @@ from graph.errors import ContractError, ErrorCode
 _OVERLAP_BUDGET = 20_000
 """graphql-core's own budget for "can these fields be merged", 500,000, is half a second of work."""
 _MOST_SHOWN = 1_000_000
+_MOST_DIGITS = 64
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,17 @@ def _excesses(document: DocumentNode, limits: Limits) -> Iterator[GraphQLError]:
             ):
                 if value > most:
                     yield too_complex(f"The query's {what} is {_shown(value)}; the most is {most}.", operation)
+
+
+def endless_number(document: DocumentNode) -> GraphQLError | None:
+    """The refusal of a whole number with more digits than any has; Python, which validation asks, reads 4,300."""
+    location = document.loc
+    token = location.start_token if location else None
+    while location and token:
+        if token.kind is TokenKind.INT and len(token.value or "") > _MOST_DIGITS:
+            return GraphQLError("A number has too many digits.", source=location.source, positions=[token.start])
+        token = token.next
+    return None
 
 
 def too_complex(message: str, operation: OperationDefinitionNode) -> GraphQLError:

@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 import orjson
 import strawberry
 
-from graph.errors import bad_input
+from graph.errors import ContractError, bad_input
 
 _T = TypeVar("_T")
 _MAX_FIRST = 1000
@@ -60,7 +60,7 @@ class Cursors:
             if kind != self.kind or tuple(map(type, key)) != self.shape:
                 raise ValueError
         except (ValueError, TypeError):
-            raise bad_input("after is not a cursor of this list") from None
+            raise not_a_cursor() from None
         return tuple(key)
 
     def page(self, rows: Sequence[_T], keys: Sequence[Key], *, more: bool, after: str | None) -> Page[_T]:
@@ -82,6 +82,11 @@ class Cursors:
         start = 0 if last is None else next((n for n, one in enumerate(keys) if one < last), len(rows))
         end = start + first
         return self.page(rows[start:end], keys[start:end], more=end < len(rows), after=after)
+
+
+def not_a_cursor() -> ContractError:
+    """BAD_USER_INPUT for what was made up, or is from another list."""
+    return bad_input("after is not a cursor of this list")
 
 
 def check_first(first: int) -> int:

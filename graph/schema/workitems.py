@@ -1,6 +1,7 @@
 """The worklist: examinations that are scheduled."""
 
 import datetime as dt
+import re
 
 import strawberry
 
@@ -10,16 +11,17 @@ from graph.schema.attributes import PersonName, attribute, computed, dicom_type,
 from graph.schema.date_range import DateRange
 from graph.schema.exam_queries import find_study
 from graph.schema.exams import Scope, Study
-from graph.schema.pagination import Cursors, PageInfo, check_first
+from graph.schema.pagination import Cursors, PageInfo, check_first, not_a_cursor
 from graph.schema.scalars import UID, DicomJSON
 from pacs import workitem as model
 from pacs.adapter import StudySearch
 from pacs.attributes import Dataset
 from pacs.queries import exact
 from pacs.workitem import PregnancyStatus, WorkitemState
-from pacs.worklist.protocol import WorkitemSearch, position
+from pacs.worklist.protocol import Position, WorkitemSearch, position
 
 _CURSORS = Cursors("workitem", (str, str))
+_MOMENT = re.compile(r"(\d{14}\.\d{6})?", re.ASCII)
 
 strawberry.enum(WorkitemState, description="Procedure Step State (0074,1000).")
 strawberry.enum(PregnancyStatus, description="Pregnancy Status (0010,21C0).")
@@ -128,9 +130,7 @@ class WorkitemQueries:
             scheduled_on=scheduled_on.days() if scheduled_on else None,
             states=frozenset(states),
         )
-        last = _CURSORS.decode(after) if after else None
-        behind = (str(last[0]), str(last[1])) if last else None
-        found = await info.context.worklist.search(search, first=first, after=behind)
+        found = await info.context.worklist.search(search, first=first, after=_position(after) if after else None)
         page = _CURSORS.page(
             found.workitems, [position(one) for one in found.workitems], more=found.more, after=after or None
         )
@@ -164,6 +164,14 @@ def node_of(workitem: model.Workitem) -> Workitem:
 
 def _note(info: Info, workitem: Workitem) -> None:
     info.context.trail.note(READ_WORKITEM, workitem.patient_id, workitem.study_instance_uid)
+
+
+def _position(cursor: str) -> Position:
+    """Where a page goes on; the PACS is asked for what was scheduled before, so that it must be a time."""
+    moment, key = map(str, _CURSORS.decode(cursor))
+    if not _MOMENT.fullmatch(moment):
+        raise not_a_cursor()
+    return moment, key
 
 
 def _exact(name: str, text: str | None) -> str | None:

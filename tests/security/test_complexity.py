@@ -69,6 +69,8 @@ ATTACKS = {
     + " }",
     "objects": '{ studies(patientID: "A", first: 1000) { nodes { series { instances { sopInstanceUID } } } } }',
     "a study for each of a thousand events": "{ examEvents(first: 1000) { nodes { study { studyInstanceUID } } } }",
+    "a number without an end": "{ examEvents(first: " + "9" * 5000 + ") { nodes { patientID } } }",
+    "a UID without an end": '{ study(patientID: "A", studyInstanceUID: ' + "9" * 5000 + ") { studyInstanceUID } }",
     "a study for each of a thousand workitems": "{ workitems(first: 1000) { nodes { study { studyInstanceUID } } } }",
 }
 
@@ -97,6 +99,14 @@ async def test_it_is_refused_quickly(query: str) -> None:
     schema = contract_schema(Limits(max_requests=120))
     best = min([await _seconds(schema.execute, query) for _ in range(5)])
     assert best <= _QUICK_SECONDS, f"{best * 1000:.0f} ms"
+
+
+@pytest.mark.attack("documents that blow up: by a number that is no int, but as good")
+@pytest.mark.parametrize("first", [1000, 1000.0])
+async def test_the_cost_knows_every_form_of_a_number(first: float) -> None:
+    query = "query ($n: Int!) { examEvents(first: $n) { nodes { study { studyInstanceUID } } } }"
+    result = await contract_schema(Limits(max_requests=120)).execute(query, variable_values={"n": first})
+    assert [(error.extensions or {})["code"] for error in result.errors or ()] == ["QUERY_TOO_COMPLEX"]
 
 
 async def _seconds(execute: Callable[..., object], query: str) -> float:

@@ -9,6 +9,7 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
+from graph.schema.pagination import Cursors
 from tests.graph.api import Api
 from tests.graph.viewer_links import browser, created, stored
 from tests.real.server import ServerProcess
@@ -98,6 +99,16 @@ async def test_a_patient_id_stays_one_value(api: Api, text: str) -> None:
         rows: list[Any] = [row for field in (answer.get("data") or {}).values() if field for row in field["nodes"]]
         assert rows == []
         assert all(error["extensions"]["code"] == "BAD_USER_INPUT" for error in answer.get("errors", []))
+
+
+@pytest.mark.attack("a query within a query to the PACS: by a cursor")
+@pytest.mark.parametrize(
+    "moment", ["0&PatientID=*", "20300101000000", "\0", "2030010100000x.000000", "٢" * 14 + ".000000"]
+)
+async def test_a_cursor_holds_a_time_and_nothing_else(api: Api, moment: str) -> None:
+    cursor = Cursors("workitem", (str, str)).encode((moment, "1.2"))
+    error = await api.error("query ($a: String!) { workitems(after: $a) { nodes { patientID } } }", a=cursor)
+    assert (error["code"], error["message"]) == ("BAD_USER_INPUT", "after is not a cursor of this list")
 
 
 @pytest.mark.attack("lines of a client's own in the log, patient data, tokens")
