@@ -5,6 +5,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
+from pydicom import uid
 from pydicom.encaps import encapsulate
 from pydicom.pixels.decoders.base import get_decoder
 
@@ -15,6 +16,8 @@ from pacs.rendering.fragments import compressed_frame
 from pacs.rendering.image import Image
 from pacs.rendering.reduced import reduced
 
+# Encapsulated Uncompressed Explicit VR Little Endian (PS3.5 §A.4.11)
+_UNCOMPRESSED_IN_FRAGMENTS = "1.2.840.10008.1.2.1.98"
 _COMPRESSED_SLACK_BYTES = 1 << 16
 _BYTES_A_SAMPLE_WHILE_DECODING = 8
 
@@ -46,9 +49,12 @@ def _needed_bytes(image: Image) -> int:
 
 
 def _compressed(file: BinaryIO, image: Image, halvings: int) -> tuple[NDArray[Any], str]:
-    if image.transfer_syntax not in PLUGINS:
+    is_plain = image.transfer_syntax == _UNCOMPRESSED_IN_FRAGMENTS
+    if image.transfer_syntax not in PLUGINS and not is_plain:
         raise NoPicture("unsupported")
     frame = compressed_frame(file, image, 2 * image.frame_bytes + _COMPRESSED_SLACK_BYTES)
+    if is_plain:
+        return _decoded(uid.ExplicitVRLittleEndian, frame, image)
     _check(frame, image)
     small = reduced(frame, image, halvings)
     if small is not None:
@@ -80,11 +86,16 @@ def _check(frame: bytes, image: Image) -> None:
 def _native(file: BinaryIO, image: Image) -> tuple[NDArray[Any], str]:
     if image.bits_allocated == 1 and image.stored_frame_bits % 8:
         return _bits(file, image), image.photometric
-    decoder = get_decoder(image.transfer_syntax)
     source = _padded(file, image)
-    index = image.index if source is file else 0
+    return _decoded(image.transfer_syntax, source, image, image.index if source is file else 0)
+
+
+def _decoded(
+    transfer_syntax: uid.UID, source: BinaryIO | bytes, image: Image, index: int = 0
+) -> tuple[NDArray[Any], str]:
+    """The uncompressed frame of that index, counted from 0, in the source."""
     options = _options(image) | {"number_of_frames": index + 1, "view_only": True}
-    pixels, found = decoder.as_array(source, index=index, **options)
+    pixels, found = get_decoder(transfer_syntax).as_array(source, index=index, **options)
     return pixels, str(found["photometric_interpretation"])
 
 

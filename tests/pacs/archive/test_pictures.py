@@ -2,15 +2,14 @@ import asyncio
 import io
 from pathlib import Path
 
-import pydicom
 import pytest
 from dicomweb_client import DICOMwebClient
 from PIL import Image
 
 from pacs.archive.options import ArchiveOptions
 from pacs.archive.verify import verify
-from tests.pacs.archive.samples import instance, wheel_file
-from tests.pacs.archive.serving import Archive, parts_of, running
+from tests.pacs.archive.samples import instance
+from tests.pacs.archive.serving import Archive, running
 from tests.pacs.archive.test_wado import store
 
 
@@ -46,40 +45,6 @@ async def test_what_has_no_picture_or_not_in_that_type_is_406(archive: Archive) 
     assert (await archive.get("/studies/1.2.3.1/thumbnail")).status_code == 406
     url, _ = await store(archive, "CT_small.dcm")
     assert (await archive.get(f"{url}/rendered", "application/dicom")).status_code == 406
-
-
-@pytest.mark.parametrize("name", ["MR_small.dcm", "MR_small_implicit.dcm", "MR_small_bigendian.dcm"])
-async def test_a_native_frame_is_its_pixels_in_little_endian(archive: Archive, name: str) -> None:
-    url, _ = await store(archive, name)
-    (frame,) = await parts_of(await archive.get(f"{url}/frames/1"))
-    assert frame == pydicom.dcmread(wheel_file("MR_small.dcm")).PixelData
-
-
-async def test_a_file_that_is_gone_is_a_clear_error_for_frames_and_pictures(archive: Archive, data_dir: Path) -> None:
-    url, _ = await store(archive, "CT_small.dcm")
-    (path,) = (data_dir / "files").rglob("*.dcm")
-    path.unlink()
-    for resource in ("frames/1", "rendered", "thumbnail"):
-        answer = await archive.get(f"{url}/{resource}")
-        assert answer.status_code == 500
-        assert "damaged" in answer.text
-
-
-@pytest.mark.parametrize(
-    ("name", "media_type"),
-    [("SC_rgb_rle_2frame.dcm", "image/dicom-rle"), ("JPEG2000.dcm", "image/jp2"), ("JPEG-lossy.dcm", "image/jpeg")],
-)
-async def test_compressed_frames_come_as_stored_in_their_media_type(
-    archive: Archive, name: str, media_type: str
-) -> None:
-    url, read = await store(archive, name)
-    frames = list(pydicom.encaps.generate_frames(read.PixelData, number_of_frames=read.get("NumberOfFrames", 1)))
-    numbers = ",".join(str(number + 1) for number in range(len(frames)))
-    answer = await archive.get(f"{url}/frames/{numbers}", f'multipart/related; type="{media_type}"')
-    assert f'type="{media_type}"' in answer.headers["content-type"]
-    assert await parts_of(answer) == frames
-    assert (await archive.get(f"{url}/frames/9")).status_code == 404
-    assert (await archive.get(f"{url}/frames/0,x")).status_code == 400
 
 
 async def test_a_client_that_nobody_here_wrote_gets_frames_and_pictures(archive: Archive) -> None:
