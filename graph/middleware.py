@@ -5,6 +5,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from graph.engine.requests import PREFLIGHT_HEADERS
 from graph.http_headers import SecurityHeaders
+from graph.known_hosts import KnownHosts
 from graph.request_log import RequestLog
 from graph.settings import Settings
 from graph.slow_clients import SlowBodies
@@ -15,6 +16,7 @@ def middleware(settings: Settings) -> list[Middleware]:
     return [
         Middleware(SecurityHeaders, always_https=(settings.public_url or "").startswith("https:")),
         Middleware(RequestLog),
+        *([Middleware(KnownHosts, urls=settings.allowed_origins)] if settings.auth == "none" else []),
         *([_cors(settings.cors_origins)] if settings.cors_origins else []),
         Middleware(SlowBodies),
     ]

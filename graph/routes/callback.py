@@ -67,8 +67,13 @@ def _json(body: bytes) -> object:
 
 
 def _authenticate(request: Request, token: SecretStr | None) -> None:
-    """PACSs differ: the token comes as a bearer token, as the password of HTTP Basic, or as `?token=`."""
+    """PACSs differ: the token comes as a bearer token, as the password of HTTP Basic, or as `?token=`.
+
+    Without one, as on loopback, nothing but a page in a browser on the same machine is kept out: it says what it is.
+    """
     if token is None:
+        if "origin" in request.headers:
+            raise ContractError(ErrorCode.FORBIDDEN, "web pages announce no exams: set CALLBACK_TOKEN if they must")
         return
     presented = _presented(request).encode()
     if not secrets.compare_digest(presented, token.get_secret_value().encode()):

@@ -82,6 +82,59 @@ async def test_only_listed_origins_may_open_sockets(settings: Settings, origin: 
     assert refusal.value.response.status_code == 403
 
 
+_REBOUND = "evil.example:8000"
+
+
+@pytest.mark.attack("a page reaches a server without authentication under a name of its own (DNS rebinding)")
+@pytest.mark.parametrize(
+    "host", [_REBOUND, "127.0.0.1.evil.example", "evil.example.", "[::1", "1.2.3.4.5", "localhost.x"]
+)
+async def test_without_authentication_strange_names_lead_nowhere(api: Api, host: str) -> None:
+    for url in ("/graphql?query={me{role}}", "/exams/studies/1.2?fileType=application/zip", "/health/live"):
+        answer = await api.http.get(url, headers={"Host": host, "Origin": f"http://{host}"})
+        assert (answer.status_code, answer.json()["code"]) == (403, "FORBIDDEN")
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "localhost:8000",
+        "127.0.0.1",
+        "[::1]:8000",
+        "10.0.0.1:80",
+        "dicom-graph",
+        "a.localhost",
+        "portal.example",
+        "dicom.example",
+    ],
+)
+async def test_names_of_this_machine_and_of_settings_are_known(allowing: httpx.AsyncClient, host: str) -> None:
+    assert (await allowing.get("/health/live", headers={"Host": host})).status_code == 200
+
+
+@pytest.mark.attack("a page opens a socket under a name of its own (DNS rebinding)")
+async def test_without_authentication_strange_names_open_no_socket(base_url: str) -> None:
+    with pytest.raises(websockets.InvalidStatus) as refused:
+        await websockets.connect(
+            f"ws://{_REBOUND}/graphql",
+            host="127.0.0.1",
+            port=int(base_url.rpartition(":")[2]),
+            subprotocols=[websockets.Subprotocol("graphql-transport-ws")],
+            origin=websockets.Origin(f"http://{_REBOUND}"),
+        )
+    assert refused.value.response.status_code == 403
+
+
+@pytest.mark.attack("a page of another origin announces exams, where no token is needed (CSRF)")
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://127.0.0.1:8000"])
+async def test_pages_announce_no_exams(app: Starlette, api: Api, origin: str) -> None:
+    event = '{"StudyInstanceUID": "1.2", "PatientID": "A"}'
+    headers = {"Origin": origin, "Content-Type": "text/plain"}
+    answer = await api.http.post("/new-exam-callback", content=event, headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (403, "FORBIDDEN")
+    assert await app.state.services.store.last_sequence() == 0
+
+
 @pytest.mark.attack("sniffing, framing, caching, referring: missing headers")
 @pytest.mark.parametrize(
     "path",

@@ -1,0 +1,46 @@
+"""AUTH=none: names under which the server may be called, so that no web page reaches it through its visitor's browser.
+
+A page may point a name of its own at 127.0.0.1 (DNS rebinding); to the browser the server is then the page's own, and
+its answers are the page's to read. Such a name has a dot and is no address: those alone, unless known, are refused.
+"""
+
+import ipaddress
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.websockets import WebSocketClose
+
+from graph.errors import ContractError, ErrorCode
+from graph.routes.problems import refusal
+
+_UNKNOWN = "The server is not known by this name: set PUBLIC_URL, or AUTH."
+
+
+class KnownHosts:
+    """Middleware: lets requests through whose Host is an address, a name without a dot, or that of a known URL."""
+
+    def __init__(self, app: ASGIApp, urls: Iterable[str]) -> None:
+        self._app = app
+        self._known = frozenset(urlsplit(url).hostname for url in urls)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan" or all(map(self._is_known, Headers(scope=scope).getlist("host"))):
+            await self._app(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await WebSocketClose(1008)(scope, receive, send)  # before accepting: the handshake is answered 403
+        else:
+            await refusal(ContractError(ErrorCode.FORBIDDEN, _UNKNOWN))(scope, receive, send)
+
+    def _is_known(self, host: str) -> bool:
+        try:
+            name = urlsplit(f"//{host}").hostname or ""
+            return name in self._known or "." not in name.removesuffix(".") or _is_local(name)
+        except ValueError:  # half an address, in brackets
+            return False
+
+
+def _is_local(name: str) -> bool:
+    """An address, or a name that browsers look up nowhere (RFC 6761 §6.3); ValueError for other names."""
+    return name.endswith(".localhost") or bool(ipaddress.ip_address(name))
