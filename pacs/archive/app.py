@@ -59,6 +59,7 @@ def create_archive(options: ArchiveOptions, lock: DataLock | None = None) -> Sta
     notifier = Notifier(index, options)
     filing = Filing(index, files, notifier.wake)
     store = Store(filing, files)
+    deleting = DeleteService(index, files, filing)
     renderer = Renderer()
     decoder = FrameDecoder(renderer)
     retrieve = RetrieveService(index, files, ObjectEncoder(decoder))
@@ -118,8 +119,10 @@ def create_archive(options: ArchiveOptions, lock: DataLock | None = None) -> Sta
             *_routes(_store_and_search(store, SearchService(index))),
             *_routes(_retrieve(retrieve, FrameService(retrieve, decoder), pictures)),
             Route("/wado", UriService(retrieve, pictures).get, methods=["GET"]),
-            *_routes(_delete(DeleteService(index, files, filing), allowed=options.allow_delete)),
-            *npi_routes.routes(store, index),
+            *_routes(_delete(deleting, allowed=options.allow_delete)),
+            *npi_routes.routes(
+                npi_routes.Services(index, files, store, retrieve, deleting if options.allow_delete else None)
+            ),
             *ups_routes.routes(worklist),
             *commitment_routes.routes(commitments),
         ],

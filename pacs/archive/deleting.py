@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -38,14 +38,24 @@ class DeleteService:
         self._filing = filing
 
     async def delete(self, request: Request) -> Response:
-        """`DELETE /studies/{study}[/series/{series}]`: 204, or 404. The index first: no entry outlives its file."""
+        """`DELETE /studies/{study}[/series/{series}]`: 204, or 404."""
+
+        def take_out(connection: sqlite3.Connection) -> list[str]:
+            instances = lookup.find(connection, request.path_params)
+            _delete(connection, request.path_params)
+            return [relative_path(one.study_instance_uid, one.sop_instance_uid) for one in instances]
+
+        return await self.delete_what(take_out)
+
+    async def delete_what(self, take_out: Callable[[sqlite3.Connection], list[str]]) -> Response:
+        """Deletes entries with their files: `take_out` removes those, and returns the relative paths of these.
+
+        The index first: no entry outlives its file.
+        """
         intents: list[Path] = []
 
         def run(connection: sqlite3.Connection) -> None:
-            instances = lookup.find(connection, request.path_params)
-            paths = [relative_path(one.study_instance_uid, one.sop_instance_uid) for one in instances]
-            intents.append(self._files.intend(paths))
-            _delete(connection, request.path_params)
+            intents.append(self._files.intend(take_out(connection)))
 
         await self._index.write(run, lambda: self._settle(intents))
         try:

@@ -67,8 +67,7 @@ class FrameService:
         if value is None:
             raise HTTPException(404, "there is no such bulk data")
         if not value.element.encapsulated:
-            choice = next(native_choices(request), None)
-            return _sent([Part(http.OCTETS, value.length, threaded(value.pieces()))], _chosen(choice, http.OCTETS))
+            return native_value(request, value)
         is_nested = path != _PIXEL_DATA
         if is_nested or is_video(instance.transfer_syntax_uid):
             return await self._compressed(request, instance, value, 1, [1], is_nested=is_nested)
@@ -126,6 +125,12 @@ class FrameService:
             yield await self._decoder.frame(path, number, held)
 
         return _sent([Part(http.OCTETS, shape.frame_bytes, one(number)) for number in numbers], choice)
+
+
+def native_value(request: Request, value: Value) -> Response:
+    """A value that is not compressed; 406 when the client does not take octets."""
+    choice = _chosen(next(native_choices(request), None), http.OCTETS)
+    return _sent([Part(http.OCTETS, value.length, threaded(value.pieces()))], choice)
 
 
 def frame_numbers(text: str) -> list[int]:

@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any
+from typing import Any, Protocol
 
 from starlette.exceptions import HTTPException
 
@@ -18,6 +18,26 @@ _FROM = """
     FROM studies JOIN series ON series.study = studies.id JOIN instances ON instances.series = series.id
 """
 _ORDER = " ORDER BY series.series_number, series.id, instances.instance_number, instances.id"
+
+
+class Stored(Protocol):
+    """What is sent of an object depends on no more than this, whether it belongs to a patient or not."""
+
+    @property
+    def sop_instance_uid(self) -> str:
+        """Its UID."""
+
+    @property
+    def transfer_syntax_uid(self) -> str:
+        """How it is stored."""
+
+    @property
+    def file_bytes(self) -> int:
+        """The size of its file."""
+
+    @property
+    def digest(self) -> bytes:
+        """What its dataset is known by; see `Received`."""
 
 
 @dataclass(frozen=True, slots=True)

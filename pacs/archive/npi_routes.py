@@ -1,29 +1,48 @@
 """The Non-Patient Instance Service over HTTP (PS3.18 ch. 12): each resource with its transactions."""
 
+import asyncio
+import sqlite3
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from pacs.archive import http, npi_search, npi_store
+from pacs.archive import bulkdata, http, npi_search, npi_store
+from pacs.archive.deleting import DeleteService, not_allowed
 from pacs.archive.destinations import uid_of
+from pacs.archive.files import FileStore, relative_path
+from pacs.archive.frames import native_value
 from pacs.archive.index import Index
 from pacs.archive.metadata import absolute
 from pacs.archive.npi import RESOURCES, Resource
 from pacs.archive.npi_collection import Collection, url
 from pacs.archive.npi_store import NonPatientInstance
 from pacs.archive.stow import Store
+from pacs.archive.wado import RetrieveService
 
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-def routes(store: Store, index: Index) -> list[BaseRoute]:
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the transactions of studies are made of, and serves here too. Without `deleting` nothing is deleted."""
+
+    index: Index
+    files: FileStore
+    store: Store
+    retrieve: RetrieveService
+    deleting: DeleteService | None
+
+
+def routes(services: Services) -> list[BaseRoute]:
     """All resources, under the DICOMweb root."""
     found: list[BaseRoute] = []
     for resource in RESOURCES:
-        service = _Service(resource, store, index)
+        service = _Service(resource, services)
         every = f"{http.ROOT}/{resource.name}"
         one = f"{every}/{{uid}}"
         table: list[tuple[str, str, Handler]] = [
@@ -31,6 +50,8 @@ def routes(store: Store, index: Index) -> list[BaseRoute]:
             ("POST", every, service.store),
             ("GET", one, service.retrieve),
             ("POST", one, service.store),
+            ("DELETE", one, service.delete),
+            ("GET", f"{one}/bulkdata/{{path:path}}", service.bulk_data),
         ]
         found += [Route(path, handler, methods=[method]) for method, path, handler in table]
     return found
@@ -39,36 +60,79 @@ def routes(store: Store, index: Index) -> list[BaseRoute]:
 class _Service:
     """The transactions of one resource."""
 
-    def __init__(self, resource: Resource, store: Store, index: Index) -> None:
+    def __init__(self, resource: Resource, services: Services) -> None:
         self._resource = resource
-        self._store = store
-        self._index = index
+        self._services = services
 
     async def store(self, request: Request) -> Response:
         """§12.5, `POST` of a body in multipart/related or of one object alone; see `Store.take`."""
-        return await self._store.take(request, Collection(self._resource, _uid(request)))
+        return await self._services.store.take(request, Collection(self._resource, _uid(request)))
 
     async def search(self, request: Request) -> Response:
         """§12.6: 200 with a list, which may be empty."""
         http.require_json(request)
         asked = http.parse_search(request.url.query)
         base = http.base_url(request)
-        found = await self._index.read(lambda connection: npi_search.run(connection, self._resource, asked, base))
+        found = await self._services.index.read(
+            lambda connection: npi_search.run(connection, self._resource, asked, base)
+        )
         return http.dicom_json(found, warnings=asked.warnings)
 
     async def retrieve(self, request: Request) -> Response:
-        """§12.4."""
-        http.require_json(request)
+        """§12.4: as DICOM JSON, which is the default of table 12.1.3-1, or as a file, alone or in a part."""
+        ranges = http.media_ranges(request)
+        as_file = [accepted for accepted in ranges if accepted.admits_within(http.DICOM)]
+        as_json = [accepted for accepted in ranges if _admits_json(accepted)]
+        best = next((accepted for accepted in ranges if accepted in as_json or accepted in as_file), None)
+        if best is None:
+            raise HTTPException(406, f"only {http.DICOM_JSON} and {http.DICOM} are served here")
         found = await self._find(request)
-        own = url(self._resource, found.sop_instance_uid, http.base_url(request))
-        return http.raw_json(b"[" + absolute(found.metadata, own) + b"]")
+        if best in as_json:
+            own = url(self._resource, found.sop_instance_uid, http.base_url(request))
+            return http.raw_json(b"[" + absolute(found.metadata, own) + b"]")
+        return await self._services.retrieve.send(request, as_file, [(found, self._path(found))])
+
+    async def bulk_data(self, request: Request) -> Response:
+        """`GET …/bulkdata/{path}`: the value that a `BulkDataURI` stands for."""
+        found = await self._find(request)
+        path = self._path(found)
+        await asyncio.to_thread(self._services.retrieve.check_files, [found], [path])
+        value = await asyncio.to_thread(bulkdata.find, path, request.path_params["path"])
+        if value is None:
+            raise HTTPException(404, "there is no such bulk data")
+        if value.element.encapsulated:
+            raise HTTPException(406, f"pixels of a {self._resource.title} can be had with the whole object only")
+        return native_value(request, value)
+
+    async def delete(self, request: Request) -> Response:
+        """`DELETE`, which the standard does not have: 204 or 404, and 403 while it is off."""
+        if self._services.deleting is None:
+            return await not_allowed(request)
+        uid = _uid(request) or ""
+
+        def take_out(connection: sqlite3.Connection) -> list[str]:
+            self._found(connection, uid)
+            npi_store.delete(connection, uid)
+            return [relative_path(self._resource.name, uid)]
+
+        return await self._services.deleting.delete_what(take_out)
 
     async def _find(self, request: Request) -> NonPatientInstance:
         uid = _uid(request) or ""
-        found = await self._index.read(lambda connection: npi_store.find(connection, self._resource, uid))
+        return await self._services.index.read(lambda connection: self._found(connection, uid))
+
+    def _found(self, connection: sqlite3.Connection, uid: str) -> NonPatientInstance:
+        found = npi_store.find(connection, self._resource, uid)
         if found is None:
             raise HTTPException(404, f"there is no such {self._resource.title}")
         return found
+
+    def _path(self, found: NonPatientInstance) -> Path:
+        return self._services.files.path(self._resource.name, found.sop_instance_uid)
+
+
+def _admits_json(accepted: http.MediaRange) -> bool:
+    return accepted.admits(http.DICOM_JSON) or accepted.admits("application/json")
 
 
 def _uid(request: Request) -> str | None:

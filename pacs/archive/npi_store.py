@@ -13,12 +13,12 @@ _NO_DICTIONARY = b""
 
 @dataclass(frozen=True, slots=True)
 class NonPatientInstance:
-    """A stored object, as retrieval needs it. `packed` is its metadata; see `metadata`."""
+    """A stored object, as retrieval needs it; see `Stored`. `packed` is its metadata; see `metadata`."""
 
-    resource: str
     sop_instance_uid: str
     transfer_syntax_uid: str
     file_bytes: int
+    digest: bytes
     packed: bytes
 
     @property
@@ -49,19 +49,16 @@ def insert(connection: sqlite3.Connection, resource: Resource, received: Receive
 def find(connection: sqlite3.Connection, resource: Resource, sop_instance_uid: str) -> NonPatientInstance | None:
     """The object with this UID, if the resource has it."""
     row = connection.execute(
-        """SELECT resource, sop_instance_uid, transfer_syntax_uid, file_bytes, json FROM non_patient_instances
+        """SELECT sop_instance_uid, transfer_syntax_uid, file_bytes, digest, json FROM non_patient_instances
         WHERE sop_instance_uid = ? AND resource = ?""",
         (sop_instance_uid, resource.name),
     ).fetchone()
     return NonPatientInstance(*row) if row else None
 
 
-def delete(connection: sqlite3.Connection, resource: Resource, sop_instance_uid: str) -> None:
-    """Takes the object out, if the resource has it."""
-    connection.execute(
-        "DELETE FROM non_patient_instances WHERE sop_instance_uid = ? AND resource = ?",
-        (sop_instance_uid, resource.name),
-    )
+def delete(connection: sqlite3.Connection, sop_instance_uid: str) -> None:
+    """Takes the object out."""
+    connection.execute("DELETE FROM non_patient_instances WHERE sop_instance_uid = ?", (sop_instance_uid,))
 
 
 def unpacked(packed: bytes) -> bytes:

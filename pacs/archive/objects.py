@@ -7,7 +7,7 @@ from starlette.exceptions import HTTPException
 
 from pacs.archive import http
 from pacs.archive.decoded import FrameDecoder, Held, Shape
-from pacs.archive.lookup import Instance
+from pacs.archive.lookup import Stored
 from pacs.archive.negotiation import EXPLICIT, Form, forms
 from pacs.archive.parts import Part, typed
 from pacs.archive.streams import file_pieces, threaded
@@ -29,7 +29,7 @@ class ObjectEncoder:
     def __init__(self, decoder: FrameDecoder) -> None:
         self._decoder = decoder
 
-    async def part(self, instance: Instance, path: Path, accepted: Iterable[str | None], held: Held) -> Part:
+    async def part(self, instance: Stored, path: Path, accepted: Iterable[str | None], held: Held) -> Part:
         """The object in the first form that `accepted` admits and that it can have; see `negotiation.forms`.
 
         406 when there is none; 503 when that cannot be told now, because too many pictures are being made.
@@ -50,7 +50,7 @@ class ObjectEncoder:
             406, f"an object is stored as {stored} and cannot be sent in the transfer syntax asked for{reason}"
         )
 
-    async def _decoded(self, instance: Instance, path: Path, held: Held) -> Part:
+    async def _decoded(self, instance: Stored, path: Path, held: Held) -> Part:
         content_type = typed(http.DICOM, EXPLICIT)
         if instance.transfer_syntax_uid in _PIXELS_ELSEWHERE:
             raise NoPicture("unsupported")
@@ -78,7 +78,7 @@ class ObjectEncoder:
             yield piece
 
 
-def as_stored(instance: Instance, path: Path) -> Part:
+def as_stored(instance: Stored, path: Path) -> Part:
     """The file, bit for bit."""
     content_type = typed(http.DICOM, instance.transfer_syntax_uid)
     return Part(content_type, instance.file_bytes, threaded(file_pieces(path)))

@@ -16,7 +16,7 @@ from pacs.archive import http, lookup
 from pacs.archive.decoded import Held
 from pacs.archive.files import FileStore
 from pacs.archive.index import Index
-from pacs.archive.lookup import Instance
+from pacs.archive.lookup import Instance, Stored
 from pacs.archive.objects import ObjectEncoder, as_stored
 from pacs.archive.parts import Part, multipart_response, single_response
 from pacs.attributes import JSONDataset
@@ -44,10 +44,15 @@ class RetrieveService:
             ranges = [found for found in ranges if found.admits(http.MULTIPART)]
             if not ranges:
                 raise HTTPException(406, f'these are several objects: accept {http.MULTIPART}; type="{http.DICOM}"')
+        return await self.send(request, ranges, [(instance, self.path(instance)) for instance in instances])
+
+    async def send(
+        self, request: Request, ranges: Sequence[http.MediaRange], files: Sequence[tuple[Stored, Path]]
+    ) -> Response:
+        """Files in the form that fits `ranges`, the best first: in parts, or one alone."""
         is_single = not ranges[0].admits(http.MULTIPART)
-        paths = [self.path(instance) for instance in instances]
+        instances, paths = zip(*files, strict=True)
         await asyncio.to_thread(self.check_files, instances, paths)
-        files = list(zip(instances, paths, strict=True))
         if AS_STORED in request.headers.get("prefer", ""):
             parts = [as_stored(instance, path) for instance, path in files]
             applied = {"preference-applied": AS_STORED}
@@ -57,7 +62,7 @@ class RetrieveService:
             applied = {}
         return single_response(parts[0], applied) if is_single else multipart_response(parts, http.DICOM, applied)
 
-    async def parts(self, files: Sequence[tuple[Instance, Path]], accepted: Sequence[str | None]) -> list[Part]:
+    async def parts(self, files: Sequence[tuple[Stored, Path]], accepted: Sequence[str | None]) -> list[Part]:
         """The files as parts; 406 if one of them can be sent in none of the transfer syntaxes."""
         held = Held()
         return [await self._encoder.part(instance, path, accepted, held) for instance, path in files]
@@ -96,7 +101,7 @@ class RetrieveService:
         return self._files.path(instance.study_instance_uid, instance.sop_instance_uid)
 
     @staticmethod
-    def check_files(instances: Iterable[Instance], paths: Iterable[Path]) -> None:
+    def check_files(instances: Iterable[Stored], paths: Iterable[Path]) -> None:
         """A file that is missing or cut is told before the answer begins, while there is a status to tell it with."""
         for instance, path in zip(instances, paths, strict=True):
             if not path.is_file() or path.stat().st_size != instance.file_bytes:
