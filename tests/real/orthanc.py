@@ -105,7 +105,7 @@ class Orthanc:
 
     def _wait(self) -> None:
         users = self.options.get("RegisteredUsers")
-        auth = next(iter(users.items())) if users else None
+        auth = next((name, os.path.expandvars(password)) for name, password in users.items()) if users else None
         anyone = ssl.create_default_context()
         anyone.check_hostname = False
         anyone.verify_mode = ssl.CERT_NONE
