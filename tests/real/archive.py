@@ -10,6 +10,7 @@ from typing import Self
 import httpx
 
 from pacs.archive.dimse.options import TlsFiles
+from pacs.uids import is_uid
 from tests.real.server import free_port
 
 _START_SECONDS = 30.0
@@ -82,6 +83,7 @@ class ArchiveProcess:
         return sorted((self.data_dir / "files").rglob("*.dcm"))
 
     def forget(self) -> None:
-        """Deletes every study."""
-        for study in {path.parent.name for path in self.stored_files()}:
-            assert httpx.delete(f"{self.url}/studies/{study}", timeout=30).status_code == 204
+        """Deletes every study, and every object that belongs to none."""
+        places = {(path.parent.name, path.stem) for path in self.stored_files()}
+        for resource in {f"studies/{name}" if is_uid(name, lenient=True) else f"{name}/{uid}" for name, uid in places}:
+            assert httpx.delete(f"{self.url}/{resource}", timeout=30).status_code == 204

@@ -232,6 +232,10 @@ def test_every_file_of_the_wheel_goes_out_by_getscu_as_it_came_in_by_storescu(tm
                 refused.append(path.name)
                 continue
             (stored,) = files
+            if stored.parent.name == "color-palettes":  # of no patient: getscu has no model to ask for it with
+                assert _content(stored) == _content(path), path
+                archive.forget()
+                continue
             got = tmp_path / f"got-{number}"
             got.mkdir()
             keys = ["-k", "QueryRetrieveLevel=IMAGE", "-k", f"SOPInstanceUID={stored.stem}"]
@@ -252,10 +256,11 @@ def test_every_file_of_the_wheel_goes_out_by_getscu_as_it_came_in_by_storescu(tm
 
 
 def _content(path: Path) -> tuple[list[int], Dataset]:
-    """The pixels as numbers, whatever their byte order, and the rest but for group lengths, which are retired."""
+    """The pixels as numbers, whatever their byte order, and the rest but for group lengths and padding."""
     found = pydicom.dcmread(path)
     pixels = found.pixel_array.ravel().tolist() if "PixelData" in found else []
-    return pixels, Dataset({one.tag: one for one in found if one.tag.element and one.keyword != "PixelData"})
+    left_out = {"PixelData", "DataSetTrailingPadding"}
+    return pixels, Dataset({one.tag: one for one in found if one.tag.element and one.keyword not in left_out})
 
 
 def _syntax(path: Path) -> str:

@@ -27,9 +27,7 @@ STORED_SYNTAXES = (*_PREFERRED, *sorted(TRANSFER_SYNTAXES - set(_PREFERRED)))
 
 _COMPRESSED = TRANSFER_SYNTAXES - {ExplicitVRLittleEndian, ImplicitVRLittleEndian, ExplicitVRBigEndian}
 _STORAGE = re.compile(r"\bStorage\b", re.ASCII)
-_NOT_OF_PATIENTS = re.compile(
-    "Commitment|Directory|Hanging Protocol|Color Palette|Implant|Defined Procedure|Protocol Approval|Inventory"
-)
+_NOT_OF_OBJECTS = re.compile("Commitment|Directory")
 _REGISTERED, _STORAGE_ROOT = "1.2.840.10008.", "1.2.840.10008.5.1.4.1.1."
 
 
@@ -72,7 +70,7 @@ def stored_context(abstract_syntax: str) -> Offered:
 
 
 def is_storage_class(uid: str) -> bool:
-    """Whether objects of a class belong to patients and are to be stored: a storage class, or one unknown to us."""
+    """Whether objects of a class are to be stored, of patients or not: a storage class, or one unknown to us."""
     if uid in _registered_storage():
         return True
     return uid not in UID_dictionary and (uid.startswith(_STORAGE_ROOT) or not uid.startswith(_REGISTERED))
@@ -84,7 +82,7 @@ def _registered_storage() -> frozenset[str]:
     named = {
         uid
         for uid, (name, kind, *_) in UID_dictionary.items()
-        if kind == "SOP Class" and _STORAGE.search(name) and not _NOT_OF_PATIENTS.search(name)
+        if kind == "SOP Class" and _STORAGE.search(name) and not _NOT_OF_OBJECTS.search(name)
     }
     return frozenset(told | named)
 
