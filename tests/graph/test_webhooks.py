@@ -2,22 +2,29 @@
 
 import asyncio
 import json
+import os
 from collections.abc import AsyncIterator, Callable, Coroutine
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from standardwebhooks.webhooks import Webhook
 
+from graph.webhook_messages import SCHEDULE_SECONDS
 from graph.webhooks import Deliverer
 from persistence.feed import ExamFeed
 from persistence.records import DeliveryState, WebhookDelivery, now
 from persistence.store import Store, open_store
 from tests.graph.webhook_receiver import Receiver, listening
 from tests.persistence.events import new_event
+from tests.real.server import free_port
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo="
 QUICK = (0, 0.05, 0.05)
+DOWN_SECONDS = float(os.environ.get("RECEIVER_DOWN_SECONDS", "0.06"))
+"""Stands for five minutes; with 300 it is."""
 
 
 @pytest.fixture
@@ -182,6 +189,40 @@ async def test_a_receiver_that_was_down_gets_everything_afterwards(
     delivered = await settled(store, 10)
     assert [one.event_sequence for one in delivered] == [event.sequence for event in events]
     assert all(one.state is DeliveryState.DELIVERED for one in delivered)
+
+
+@pytest.mark.timeout(120 + 2 * DOWN_SECONDS)
+async def test_a_receiver_that_is_gone_for_five_minutes_gets_everything_once(
+    receiver: Receiver, feed: ExamFeed, store: Store, deliver: Deliver
+) -> None:
+    scale = DOWN_SECONDS / 300
+    gone = Receiver(url=f"http://127.0.0.1:{free_port()}/hook")
+    await deliver(gone.url, receiver.url, schedule_seconds=tuple(scale * seconds for seconds in SCHEDULE_SECONDS))
+    events = [await feed.append(new_event()) for _ in range(40)]
+    await asyncio.sleep(DOWN_SECONDS)
+    assert (gone.got, len(receiver.got)) == ([], 40)
+    async with listening(gone, urlsplit(gone.url).port or 0), asyncio.timeout(10 + DOWN_SECONDS):
+        while await store.oldest_pending_delivery() is not None:
+            await asyncio.sleep(0.01)
+    assert len(gone.ids) == len(set(gone.ids)) == 40
+    assert sorted(gone.studies) == sorted(event.study_instance_uid for event in events)
+    delivered = [one for one in await store.deliveries(limit=1000) if one.url == gone.url]
+    assert {one.state for one in delivered} == {DeliveryState.DELIVERED}
+    assert all(one.attempts >= 3 for one in delivered)
+
+
+async def test_a_receiver_is_left_alone_for_as_long_as_it_asks(
+    receiver: Receiver, feed: ExamFeed, store: Store, deliver: Deliver
+) -> None:
+    receiver.statuses, receiver.headers = [429], {"retry-after": "120"}
+    await deliver(receiver.url)
+    await feed.append(new_event())
+    async with asyncio.timeout(10):
+        while not ((waiting := (await store.deliveries(limit=1))) and waiting[0].last_error):
+            await asyncio.sleep(0.01)
+    assert waiting[0].next_attempt_at is not None
+    assert timedelta(seconds=110) < waiting[0].next_attempt_at - now() <= timedelta(seconds=121)
+    assert (waiting[0].state, waiting[0].attempts, len(receiver.got)) == (DeliveryState.PENDING, 1, 1)
 
 
 async def test_what_came_while_no_deliverer_ran_is_delivered_when_one_does(

@@ -17,11 +17,13 @@ from pacs.uids import new_uid
 from tests.graph.api import Api
 from tests.graph.engine.serving import real_server
 from tests.graph.viewer_links import created
+from tests.graph.webhook_receiver import Receiver, listening
 from tests.real.archive import ArchiveProcess
 from tests.real.server import ServerProcess
 from tests.samples import Exam
 
 KEY = "the same secret of thirty-two characters on both"
+EVENTS = "{ examEvents(first: 1000) { nodes { studyInstanceUID } } }"
 CREATE = "mutation ($input: CreateWorkitemInput!) { createWorkitem(input: $input) { workitem { studyInstanceUID } } }"
 
 
@@ -65,6 +67,33 @@ async def test_a_viewer_link_opens_once(tmp_path: Path, database: str, pacs: Arc
     finally:
         for replica in both:
             await asyncio.to_thread(replica.stop)
+
+
+async def test_an_event_that_is_posted_to_both_at_once_is_stored_and_posted_on_once(
+    tmp_path: Path, database: str, pacs: ArchiveProcess
+) -> None:
+    async with listening(Receiver()) as receiver:
+        settings = {"PACS_URL": pacs.url, "WORKLIST_URL": pacs.url, "CALLBACK_URLS": receiver.url}
+        both = await asyncio.to_thread(replicas, tmp_path, DATABASE_URL=database, **settings)
+        try:
+            studies = [new_uid() for _ in range(20)]
+            async with httpx.AsyncClient(timeout=60) as client:
+
+                async def post(number: int) -> int:
+                    body = {"StudyInstanceUID": studies[number // 8], "PatientID": "P"}
+                    return (await client.post(f"{both[number % 2].url}/new-exam-callback", json=body)).status_code
+
+                assert set(await asyncio.gather(*map(post, range(160)))) == {204}
+                for replica in both:
+                    answer = await client.post(f"{replica.url}/graphql", json={"query": EVENTS})
+                    events = answer.json()["data"]["examEvents"]["nodes"]
+                    assert sorted(event["studyInstanceUID"] for event in events) == sorted(studies)
+            await receiver.wait_for(20)
+            await asyncio.sleep(2)
+        finally:
+            for replica in both:
+                await asyncio.to_thread(replica.stop)
+    assert sorted(receiver.studies) == sorted(studies)
 
 
 async def test_an_examination_is_scheduled_once_where_the_server_would_take_it_twice(
