@@ -20,7 +20,7 @@ from pathlib import Path
 import orjson
 import structlog
 
-from pacs.errors import BadDicom
+from pacs.errors import BadDicom, NoPicture
 
 log = structlog.get_logger(__name__)
 
@@ -80,13 +80,15 @@ _BY_SQLITE_CODE = {
 
 _UNDECODABLE = (orjson.JSONDecodeError, zlib.error)
 
-FAULTS = (OSError, sqlite3.Error, BadDicom, DamagedFile)
+FAULTS = (OSError, sqlite3.Error, BadDicom, DamagedFile, *_UNDECODABLE)
 """What handlers raise for a fault. `BadDicom` is one where a stored file is read: what is stored was checked."""
 
 
 def fault_of(error: BaseException) -> Fault:
-    """Which fault an error of `FAULTS` is."""
-    if isinstance(error, (DamagedFile, BadDicom)) or _is_lost_file(error):
+    """Which fault an error is: of `FAULTS`, or of what makes an answer while it is sent."""
+    if isinstance(error, NoPicture) and error.transient:
+        return BUSY
+    if isinstance(error, (DamagedFile, BadDicom, NoPicture)) or _is_lost_file(error):
         return FILE
     if isinstance(error, sqlite3.Error):
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)

@@ -8,11 +8,11 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from pacs.archive import bulkdata, http, pixels
+from pacs.archive import bulkdata, http, pixels, wholeness
 from pacs.archive.bulkdata import Value
 from pacs.archive.decoded import FrameDecoder, Held
 from pacs.archive.lookup import Instance
-from pacs.archive.objects import refuse_if_busy
+from pacs.archive.objects import refuse_if_busy, refuse_if_damaged
 from pacs.archive.parts import Part, multipart_response, single_response
 from pacs.archive.pixel_media import (
     MEDIA_TYPES,
@@ -77,7 +77,7 @@ class FrameService:
     async def _value(self, request: Request, path: str) -> tuple[Instance, Value | None]:
         instance = (await self._retrieve.find(request))[0]
         file = self._retrieve.path(instance)
-        await asyncio.to_thread(self._retrieve.check_files, [instance], [file])
+        await asyncio.to_thread(wholeness.check, instance, file)
         return instance, await asyncio.to_thread(bulkdata.find, file, path)
 
     async def _compressed(
@@ -108,6 +108,8 @@ class FrameService:
             except NoPicture as nothing:
                 refuse_if_busy(nothing)
                 reason = f": {nothing}"
+        if reason:
+            await refuse_if_damaged(instance, value.path)
         offered = MEDIA_TYPES.get(stored, http.OCTETS)
         raise HTTPException(406, f"the pixels are stored as {offered} ({stored}) and cannot be had otherwise{reason}")
 

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from starlette.exceptions import HTTPException
 
 from pacs.archive import packing
+from pacs.archive.faults import DamagedIndex
 from pacs.archive.metadata import absolute
 from pacs.uids import is_uid
 
@@ -93,6 +94,8 @@ def metadata(connection: sqlite3.Connection, instances: list[Instance], base: st
     dictionaries = _dictionaries(connection, {series for _, _, series in rows})
     found = []
     for instance in instances:
+        if instance.id not in packed:
+            raise DamagedIndex("an instance has no metadata")
         json, series = packed[instance.id]
         found.append(absolute(packing.unpack(json, dictionaries[series]), instance.url(base)))
     return found

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from pacs.archive import bulkdata, http, npi_search, npi_store
+from pacs.archive import bulkdata, http, npi_search, npi_store, wholeness
 from pacs.archive.deleting import DeleteService, not_allowed
 from pacs.archive.destinations import uid_of
 from pacs.archive.files import FileStore, relative_path
@@ -96,7 +96,7 @@ class _Service:
         """`GET …/bulkdata/{path}`: the value that a `BulkDataURI` stands for."""
         found = await self._find(request)
         path = self._path(found)
-        await asyncio.to_thread(self._services.retrieve.check_files, [found], [path])
+        await asyncio.to_thread(wholeness.check, found, path)
         value = await asyncio.to_thread(bulkdata.find, path, request.path_params["path"])
         if value is None:
             raise HTTPException(404, "there is no such bulk data")

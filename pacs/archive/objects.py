@@ -1,16 +1,18 @@
 """Whole objects as they go out over the web: as stored, re-encoded, or decoded (PS3.18 §8.7.3)."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Iterable, Iterator
 from pathlib import Path
 
 from starlette.exceptions import HTTPException
 
-from pacs.archive import http
+from pacs.archive import http, wholeness
 from pacs.archive.decoded import FrameDecoder, Held, Shape
+from pacs.archive.faults import DamagedFile
 from pacs.archive.lookup import Stored
 from pacs.archive.negotiation import EXPLICIT, Form, forms
 from pacs.archive.parts import Part, typed
-from pacs.archive.streams import file_pieces, threaded
+from pacs.archive.streams import threaded
 from pacs.archive.transcoding import Pixels, explicit_little_endian, recoded
 from pacs.errors import NoPicture
 
@@ -46,6 +48,8 @@ class ObjectEncoder:
             except NoPicture as nothing:
                 refuse_if_busy(nothing)
                 reason = f": {nothing}"
+        if reason:
+            await refuse_if_damaged(instance, path)
         raise HTTPException(
             406, f"an object is stored as {stored} and cannot be sent in the transfer syntax asked for{reason}"
         )
@@ -79,15 +83,21 @@ class ObjectEncoder:
 
 
 def as_stored(instance: Stored, path: Path) -> Part:
-    """The file, bit for bit."""
+    """The file, bit for bit, and only if it is what was stored."""
     content_type = typed(http.DICOM, instance.transfer_syntax_uid)
-    return Part(content_type, instance.file_bytes, threaded(file_pieces(path)))
+    return Part(content_type, instance.file_bytes, threaded(wholeness.pieces(instance, path)))
 
 
 def refuse_if_busy(nothing: NoPicture) -> None:
     """503 for what may succeed in a moment."""
     if nothing.transient:
         raise HTTPException(503, str(nothing), {"retry-after": _BUSY_SECONDS}) from nothing
+
+
+async def refuse_if_damaged(instance: Stored, path: Path) -> None:
+    """`DamagedFile` for pixels that cannot be decoded because the disk has spoiled them."""
+    if not await asyncio.to_thread(wholeness.is_whole, instance, path):
+        raise DamagedFile("the file has other content than was stored")
 
 
 class _Gap(Iterator[bytes]):

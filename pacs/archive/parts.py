@@ -4,13 +4,11 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
-import structlog
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from pacs import multipart
 from pacs.archive import http
-
-log = structlog.get_logger(__name__)
+from pacs.archive.answers import Streamed
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +25,9 @@ def typed(media_type: str, transfer_syntax_uid: str) -> str:
     return f"{media_type}; transfer-syntax={transfer_syntax_uid}"
 
 
-def multipart_response(parts: Sequence[Part], media_type: str, headers: dict[str, str] | None = None) -> Response:
+def multipart_response(
+    parts: Sequence[Part], media_type: str, headers: dict[str, str] | None = None, status: int = 200
+) -> Response:
     """The parts, all of them of `media_type`."""
     boundary = multipart.new_boundary()
     openings = [multipart.opening(boundary, part.content_type, first=number == 0) for number, part in enumerate(parts)]
@@ -36,15 +36,16 @@ def multipart_response(parts: Sequence[Part], media_type: str, headers: dict[str
 
     async def body() -> AsyncIterator[bytes]:
         for opening, part in zip(openings, parts, strict=True):
-            yield opening
-            async for piece in _told(part.pieces):
-                yield piece
+            async with aclosing(part.pieces) as pieces:
+                yield opening + await anext(pieces, b"")  # together: what fails at once has no status sent before it
+                async for piece in pieces:
+                    yield piece
         yield closing
 
     given = {"content-type": f'{http.MULTIPART}; type="{media_type}"; boundary={boundary}', **(headers or {})}
     if len(lengths) == len(parts):
         given["content-length"] = str(sum(map(len, openings)) + sum(lengths) + len(closing))
-    return StreamingResponse(body(), headers=given)
+    return Streamed(body(), status, headers=given)
 
 
 def single_response(part: Part, headers: dict[str, str] | None = None) -> Response:
@@ -52,15 +53,4 @@ def single_response(part: Part, headers: dict[str, str] | None = None) -> Respon
     given = {"content-type": part.content_type, **(headers or {})}
     if part.length is not None:
         given["content-length"] = str(part.length)
-    return StreamingResponse(_told(part.pieces), headers=given)
-
-
-async def _told(pieces: AsyncGenerator[bytes, None]) -> AsyncIterator[bytes]:
-    """The pieces; a failure after the status was sent breaks the answer off, so that nobody takes it for whole."""
-    async with aclosing(pieces) as source:
-        try:
-            async for piece in source:
-                yield piece
-        except Exception as error:
-            log.error("archive_answer_broke_off", reason=type(error).__name__)
-            raise
+    return Streamed(part.pieces, headers=given)

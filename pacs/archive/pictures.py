@@ -1,16 +1,20 @@
 """Rendered resources and thumbnails (PS3.18 §10.4.1.1.3, §10.4.1.1.7), of studies, series, instances and frames."""
 
+import asyncio
+from pathlib import Path
 from typing import cast
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from pacs.archive import http
+from pacs.archive import http, wholeness
+from pacs.archive.faults import DamagedFile
 from pacs.archive.lookup import Instance
+from pacs.archive.objects import refuse_if_damaged
 from pacs.archive.wado import RetrieveService
 from pacs.errors import NoPicture
-from pacs.rendering.request import CONTENT_TYPES, ContentType, Rendering, Window, WindowFunction
+from pacs.rendering.request import CONTENT_TYPES, ContentType, Picture, Rendering, Window, WindowFunction
 from pacs.thumbnails import Renderer
 
 _THUMBNAIL_SIDE = 256
@@ -36,19 +40,36 @@ class PictureService:
         return await self.show(await self._retrieve.find(request), rendering)
 
     async def show(self, instances: list[Instance], rendering: Rendering) -> Response:
-        """The picture of the instance that represents them; 406 with the reason when there is none."""
+        """The picture of the instance that represents them; 406 with the reason when there is none.
+
+        `DamagedFile` when that is the reason.
+        """
         reason = "there is no picture"
+        damage = None
         for instance in _candidates(instances):
+            path = self._retrieve.path(instance)
             try:
-                picture = await self._renderer.render(self._retrieve.path(instance), rendering)
+                await asyncio.to_thread(wholeness.check, instance, path)
+                picture = await self._render(instance, path, rendering)
             except NoPicture as error:
                 reason = str(error)
                 continue
-            except OSError as error:
-                raise HTTPException(500, "a stored file is missing or damaged") from error
+            except DamagedFile as error:
+                damage = error
+                continue
             headers = {"cache-control": _CACHE if len(instances) == 1 else "private, no-cache"}
             return Response(picture.body, media_type=picture.content_type, headers=headers)
+        if damage is not None:
+            raise damage
         raise HTTPException(406, f"no picture: {reason}")
+
+    async def _render(self, instance: Instance, path: Path, rendering: Rendering) -> Picture:
+        """Raises `NoPicture`, or `DamagedFile` where it was the disk that spoiled the pixels."""
+        try:
+            return await self._renderer.render(path, rendering)
+        except NoPicture:
+            await refuse_if_damaged(instance, path)
+            raise
 
 
 def _candidates(instances: list[Instance]) -> list[Instance]:

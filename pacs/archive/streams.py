@@ -2,17 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterator
-from contextlib import closing
-from pathlib import Path
+from contextlib import closing, suppress
 
 CHUNK_BYTES = 512 * 1024
-
-
-def file_pieces(path: Path) -> Iterator[bytes]:
-    """The bytes of a file."""
-    with path.open("rb", buffering=0) as file:
-        while piece := file.read(CHUNK_BYTES):
-            yield piece
 
 
 async def threaded(pieces: Iterator[bytes]) -> AsyncGenerator[bytes, None]:
@@ -29,4 +21,5 @@ class _Closable:
     def close(self) -> None:
         close = getattr(self._pieces, "close", None)
         if close is not None:
-            close()
+            with suppress(ValueError):  # a thread is still in it: it is closed when that is done
+                close()

@@ -1,29 +1,28 @@
 """Retrieve (WADO-RS, PS3.18 §10.4): objects, metadata, and where the files lie."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import orjson
-import structlog
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
-from pacs.archive import http, lookup
+from pacs.archive import http, lookup, wholeness
+from pacs.archive.answers import Streamed
 from pacs.archive.decoded import Held
 from pacs.archive.files import FileStore
 from pacs.archive.index import Index
-from pacs.archive.lookup import Instance, Stored
+from pacs.archive.lookup import Instance
 from pacs.archive.objects import ObjectEncoder, as_stored
 from pacs.archive.parts import Part, multipart_response, single_response
+from pacs.archive.wholeness import File
 from pacs.attributes import JSONDataset
 from pacs.rendering.request import CONTENT_TYPES
 from pacs.retrieved import AS_STORED
-
-log = structlog.get_logger(__name__)
 
 _METADATA_AT_ONCE = 500
 
@@ -46,23 +45,28 @@ class RetrieveService:
                 raise HTTPException(406, f'these are several objects: accept {http.MULTIPART}; type="{http.DICOM}"')
         return await self.send(request, ranges, [(instance, self.path(instance)) for instance in instances])
 
-    async def send(
-        self, request: Request, ranges: Sequence[http.MediaRange], files: Sequence[tuple[Stored, Path]]
-    ) -> Response:
-        """Files in the form that fits `ranges`, the best first: in parts, or one alone."""
+    async def send(self, request: Request, ranges: Sequence[http.MediaRange], files: Sequence[File]) -> Response:
+        """Files in the form that fits `ranges`, the best first: in parts, or one alone.
+
+        206 with a `Warning` when some are missing or damaged (§10.4.3.1); `DamagedFile` when all are.
+        """
         is_single = not ranges[0].admits(http.MULTIPART)
-        instances, paths = zip(*files, strict=True)
-        await asyncio.to_thread(self.check_files, instances, paths)
+        asked, files = len(files), await asyncio.to_thread(wholeness.checked, files)
         if AS_STORED in request.headers.get("prefer", ""):
             parts = [as_stored(instance, path) for instance, path in files]
-            applied = {"preference-applied": AS_STORED}
+            headers = {"preference-applied": AS_STORED}
         else:
             accepted = [found.parameters.get("transfer-syntax") for found in ranges]
             parts = await self.parts(files, accepted)
-            applied = {}
-        return single_response(parts[0], applied) if is_single else multipart_response(parts, http.DICOM, applied)
+            headers = {}
+        if is_single:
+            return single_response(parts[0], headers)
+        lost = asked - len(files)
+        sentence = f"{lost} of {asked} objects are missing or damaged, and left out"
+        headers |= http.warning_header([sentence] if lost else [])
+        return multipart_response(parts, http.DICOM, headers, 206 if lost else 200)
 
-    async def parts(self, files: Sequence[tuple[Stored, Path]], accepted: Sequence[str | None]) -> list[Part]:
+    async def parts(self, files: Sequence[File], accepted: Sequence[str | None]) -> list[Part]:
         """The files as parts; 406 if one of them can be sent in none of the transfer syntaxes."""
         held = Held()
         return [await self._encoder.part(instance, path, accepted, held) for instance, path in files]
@@ -71,7 +75,7 @@ class RetrieveService:
         """`GET …/metadata`: all attributes but the bulk data, from the index alone."""
         http.require_json(request)
         instances = await self.find(request)
-        return StreamingResponse(self._metadata(instances, http.base_url(request)), media_type=http.DICOM_JSON)
+        return Streamed(self._metadata(instances, http.base_url(request)), media_type=http.DICOM_JSON)
 
     async def find(self, request: Request) -> list[Instance]:
         """The instances that the URL means; 404 when there are none."""
@@ -99,14 +103,6 @@ class RetrieveService:
     def path(self, instance: Instance) -> Path:
         """Where an instance's file lies."""
         return self._files.path(instance.study_instance_uid, instance.sop_instance_uid)
-
-    @staticmethod
-    def check_files(instances: Iterable[Stored], paths: Iterable[Path]) -> None:
-        """A file that is missing or cut is told before the answer begins, while there is a status to tell it with."""
-        for instance, path in zip(instances, paths, strict=True):
-            if not path.is_file() or path.stat().st_size != instance.file_bytes:
-                log.error("archive_damaged_file", sop_instance_uid=instance.sop_instance_uid)
-                raise HTTPException(500, "a stored file is missing or damaged; `archive check` lists such files")
 
 
 def _dicom_ranges(request: Request) -> list[http.MediaRange]:

@@ -6,7 +6,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from pacs.archive import http
+from pacs.archive import http, wholeness
 from pacs.archive.lookup import Instance
 from pacs.archive.parts import single_response
 from pacs.archive.pictures import PictureService
@@ -49,7 +49,7 @@ class UriService:
         if any(name in request.query_params for name in _ONLY_PICTURES):
             raise HTTPException(400, f"{', '.join(_ONLY_PICTURES)} do not go with {http.DICOM}")
         path = self._retrieve.path(instance)
-        await asyncio.to_thread(self._retrieve.check_files, [instance], [path])
+        await asyncio.to_thread(wholeness.check, instance, path)
         (part,) = await self._retrieve.parts([(instance, path)], [request.query_params.get("transferSyntax")])
         return single_response(part)
 
