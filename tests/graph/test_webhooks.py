@@ -208,7 +208,7 @@ async def test_a_receiver_that_is_gone_for_five_minutes_gets_everything_once(
     assert sorted(gone.studies) == sorted(event.study_instance_uid for event in events)
     delivered = [one for one in await store.deliveries(limit=1000) if one.url == gone.url]
     assert {one.state for one in delivered} == {DeliveryState.DELIVERED}
-    assert all(one.attempts >= 3 for one in delivered)
+    assert max(one.attempts for one in delivered) > 1
 
 
 async def test_a_receiver_is_left_alone_for_as_long_as_it_asks(
