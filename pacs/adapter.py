@@ -4,23 +4,21 @@ patientID is the fence: it goes into every search *and* is checked again, charac
 PACSs match it loosely (commas, wildcards, case).
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
-from typing import BinaryIO
-from weakref import WeakValueDictionary
 
 from pacs.attributes import Dataset
 from pacs.decoding import Decoding
 from pacs.dicomweb import DicomWeb, PacsAddress
-from pacs.duplicates import same_object
-from pacs.errors import Conflict, NotFound, PacsFault
+from pacs.errors import Conflict, PacsError
 from pacs.frames import ANY_FRAMES, retrieve_frames
 from pacs.multipart import Part
 from pacs.owners import of_patient
 from pacs.pictures import Pictures
 from pacs.queries import DateRange, Match, Pattern, Wanted, exact
+from pacs.storing import Storing
+from pacs.stow import NewObject
 from pacs.studies import ObjectFile, Studies
 
 _LAST = 2**31  # where an object without a number stands
@@ -61,8 +59,7 @@ class Pacs:
         self._studies = Studies(self._web)
         self.pictures = Pictures(self._web, self._studies.retrieve)
         self._decoding = Decoding(self._web, known=address.decodes_queries)
-        self._tells_conflicts = address.tells_conflicts
-        self._storing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._storing = Storing(self._web, self._studies, self.retrieve)
 
     async def aclose(self) -> None:
         """Closes all connections, and ends the makers of pictures."""
@@ -116,30 +113,9 @@ class Pacs:
         found.sort(key=lambda one: _in_order(one, "SeriesInstanceUID", "InstanceNumber", "SOPInstanceUID"))
         return [(study, one.text("SeriesInstanceUID") or "", one.text("SOPInstanceUID") or "") for one in found]
 
-    async def store(self, file: BinaryIO, size: int, sop_instance_uid: str) -> None:
-        """Stores one Part 10 file; see `Studies.store`. What is stored already, unchanged, is not sent again.
-
-        Raises `Conflict` when other content is stored under the UID. PACSs that would not tell are asked first, which
-        also shows wrong credentials before the file is on its way.
-        """
-        if self._tells_conflicts:
-            await self._studies.store(file, size, sop_instance_uid)
-            return
-        async with self._storing.setdefault(sop_instance_uid, asyncio.Lock()):
-            if not await self._holds(file, size, sop_instance_uid):
-                await self._studies.store(file, size, sop_instance_uid)
-
-    async def _holds(self, file: BinaryIO, size: int, sop_instance_uid: str) -> bool:
-        try:
-            places = await self.stored([sop_instance_uid])
-        except (NotFound, PacsFault):  # no search for instances: then the PACS's own word must do
-            return False
-        for place in places:
-            study, series = place.text("StudyInstanceUID") or "", place.text("SeriesInstanceUID") or ""
-            async with self.retrieve(study, series, sop_instance_uid) as stored:
-                if not await same_object(file, size, stored.chunks):
-                    raise Conflict("another object with this SOP Instance UID is stored already")
-        return bool(places)
+    async def store(self, objects: Sequence[NewObject]) -> list[PacsError | None]:
+        """Stores Part 10 files; None for each that the PACS now holds, else why not. See `Storing.store`."""
+        return await self._storing.store(objects)
 
     def retrieve(self, study: str, series: str, instance: str) -> AbstractAsyncContextManager[ObjectFile]:
         """The bytes of one object; see `Studies.retrieve`."""

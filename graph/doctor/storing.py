@@ -10,6 +10,7 @@ from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage
 from graph.archives import pacs_address
 from graph.doctor.findings import Finding, Findings, note, ok, problem
 from graph.settings import Settings
+from pacs import part10, stow
 from pacs.attributes import Dataset
 from pacs.dicomweb import DicomWeb
 from pacs.errors import Conflict, PacsError
@@ -30,7 +31,7 @@ async def examine_storing(settings: Settings, *, really: bool) -> Findings:
     web = DicomWeb(pacs_address(settings))
     studies, content = Studies(web), _content()
     try:
-        yield await _store(studies, content)
+        yield await _store(web, content)
         uids = ("StudyInstanceUID", [_uid("study")])
         found = await studies.search("studies", Match({"PatientID": PATIENT_ID}), include={"PatientName"}, uids=uids)
         yield _read_back(found)
@@ -43,11 +44,13 @@ async def examine_storing(settings: Settings, *, really: bool) -> Findings:
         await web.aclose()
 
 
-async def _store(studies: Studies, content: bytes) -> Finding:
-    try:
-        await studies.store(BytesIO(content), len(content), _uid("instance"))
-    except Conflict:
+async def _store(web: DicomWeb, content: bytes) -> Finding:
+    file, size = BytesIO(content), len(content)
+    error = (await stow.store(web, [stow.NewObject(file, size, part10.check(file, size))]))[0]
+    if isinstance(error, Conflict):
         return ok("has the object from an earlier time, and refuses it a second time")
+    if error is not None:
+        raise error
     return ok(f"took an object of patient {PATIENT_ID}, and said so in its answer; it stays there")
 
 

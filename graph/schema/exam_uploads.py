@@ -16,8 +16,8 @@ from pacs import errors, part10
 from pacs.attributes import Dataset
 from pacs.attributes import tag as tag_of
 from pacs.part10 import Part10Header
+from pacs.stow import NewObject
 
-_AT_ONCE = 4
 _IDENTIFIERS = frozenset({"StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID"})
 
 
@@ -65,8 +65,14 @@ _CODES: dict[type[Exception], UploadErrorCode] = {
 }
 
 
+class _TooLarge(Exception):
+    """A file over the limit; its bytes were not kept."""
+
+
 @dataclass(frozen=True)
 class _Outcome:
+    """Either what was stored, or why it was not."""
+
     header: Part10Header | None = None
     error: Exception | None = None
 
@@ -78,13 +84,7 @@ class ExamUploadMutations:
     @strawberry.mutation(description="One result per file, in order; a bad file fails alone.")
     async def upload_exams(self, info: Info, files: list[UploadedFile]) -> UploadExamsPayload:
         """Stores the files in the PACS. Where it cannot be reached for any of them, that is the mutation's error."""
-        gate = asyncio.Semaphore(_AT_ONCE)
-
-        async def attempt(file: UploadedFile) -> _Outcome:
-            async with gate:
-                return await _store(info, file)
-
-        outcomes = await asyncio.gather(*map(attempt, files))
+        outcomes = await _stored(info, files)
         _raise_if_unreachable(outcomes)
         instances = await _instances(info, [outcome.header for outcome in outcomes if outcome.header])
         return UploadExamsPayload(
@@ -99,26 +99,27 @@ class ExamUploadMutations:
         )
 
 
-class _TooLarge(Exception):
-    """A file over the limit; its bytes were not kept."""
+async def _stored(info: Info, files: list[UploadedFile]) -> list[_Outcome]:
+    """What became of each file: those that are what they should be go to the PACS together."""
+    limit = info.context.settings.max_upload_bytes
+    checked = await asyncio.to_thread(lambda: [_checked(file, limit) for file in files])
+    told = iter(await info.context.pacs.store([one for one in checked if isinstance(one, NewObject)]))
+    outcomes = []
+    for one in checked:
+        header, error = (one.header, next(told)) if isinstance(one, NewObject) else (None, one)
+        outcome = AccessOutcome.FAILED if error else AccessOutcome.ALLOWED
+        info.context.trail.note(STORE_EXAM, None, header.study_instance_uid if header else None, outcome)
+        outcomes.append(_Outcome(error=error) if error else _Outcome(header))
+    return outcomes
 
 
-async def _store(info: Info, file: UploadedFile) -> _Outcome:
-    header = None
+def _checked(file: UploadedFile, limit: int) -> NewObject | Exception:
+    if file.too_large:
+        return _TooLarge(f"the file is larger than {limit} bytes")
     try:
-        if file.too_large:
-            raise _TooLarge(f"the file is larger than {info.context.settings.max_upload_bytes} bytes")
-        header = await asyncio.to_thread(part10.check, file.file, file.size)
-        await info.context.pacs.store(file.file, file.size, header.sop_instance_uid)
-    except (_TooLarge, errors.BadDicom, errors.PacsError) as error:
-        _note(info, header, AccessOutcome.FAILED)
-        return _Outcome(error=error)
-    _note(info, header, AccessOutcome.ALLOWED)
-    return _Outcome(header)
-
-
-def _note(info: Info, header: Part10Header | None, outcome: AccessOutcome) -> None:
-    info.context.trail.note(STORE_EXAM, None, header.study_instance_uid if header else None, outcome)
+        return NewObject(file.file, file.size, part10.check(file.file, file.size))
+    except errors.BadDicom as error:
+        return error
 
 
 def _raise_if_unreachable(outcomes: list[_Outcome]) -> None:

@@ -6,10 +6,11 @@ from io import BytesIO
 
 import pytest
 
-from pacs import multipart
+from pacs import multipart, part10
 from pacs.adapter import Pacs, StudySearch
 from pacs.attributes import JSONDataset, tag
 from pacs.errors import Conflict, NotFound, PacsFault, PacsUnauthorized, PacsUnavailable, Refused
+from pacs.stow import NewObject
 from tests.pacs.scripted import Exchange, Script, ScriptedPacs, scripted_pacs
 from tests.samples import Exam, Sample
 
@@ -53,7 +54,14 @@ def storing(*answers: tuple[int, object]) -> Script:
 
 
 async def store(pacs: Pacs, image: Sample) -> None:
-    await pacs.store(BytesIO(image.content), len(image.content), image.instance)
+    (error,) = await pacs.store([new(image)])
+    if error:
+        raise error
+
+
+def new(image: Sample) -> NewObject:
+    file, size = BytesIO(image.content), len(image.content)
+    return NewObject(file, size, part10.check(file, size))
 
 
 IMAGE = Exam().image()
@@ -153,6 +161,72 @@ async def test_other_content_under_the_same_uid_is_a_conflict_though_the_pacs_wo
 async def test_a_pacs_that_tells_conflicts_is_not_asked_before() -> None:
     async with pacs_that(storing((200, STORED)), tells_conflicts=True) as (pacs, server):
         await store(pacs, IMAGE)
+        assert len(server.exchanges) == 1
+
+
+def new_images(count: int) -> list[Sample]:
+    exam = Exam()
+    return [exam.image(InstanceNumber=number) for number in range(count)]
+
+
+def several(*, refused: Sample, whole_answer: tuple[int, JSONDataset] | None) -> Script:
+    """Stores all but one; `whole_answer` is what it says to several at once, if it cannot tell them apart."""
+
+    async def script(exchange: Exchange) -> None:
+        if exchange.line.startswith("GET"):
+            await exchange.json([])
+            return
+        body = await exchange.body()
+        if whole_answer and body.count(b"DICM") > 1:
+            await exchange.json(whole_answer[1], whole_answer[0])
+            return
+        uids = [image.instance for image in IMAGES if image.instance.encode() in body]
+        stored = [dataset(ReferencedSOPInstanceUID=uid) for uid in uids if uid != refused.instance]
+        failures = [dataset(ReferencedSOPInstanceUID=refused.instance, FailureReason=0x0122)]
+        failures = failures if refused.instance in uids else []
+        await exchange.json(dataset(ReferencedSOPSequence=stored, FailedSOPSequence=failures), 202)
+
+    return script
+
+
+IMAGES = new_images(3)
+
+
+@pytest.mark.parametrize(
+    ("whole_answer", "requests"),
+    [
+        pytest.param(None, 1, id="told apart"),
+        pytest.param((400, EMPTY), 4, id="refused as a whole"),
+        pytest.param((500, EMPTY), 4, id="broken by one of them"),
+    ],
+)
+async def test_of_several_the_bad_one_fails_alone(whole_answer: tuple[int, JSONDataset] | None, requests: int) -> None:
+    script = several(refused=IMAGES[1], whole_answer=whole_answer)
+    async with pacs_that(script, tells_conflicts=True) as (pacs, server):
+        first, second, third = await pacs.store([new(image) for image in IMAGES])
+        assert (first, third) == (None, None)
+        assert isinstance(second, Refused)
+        assert second.reason == 0x0122
+        assert posts(server) == requests
+
+
+async def test_many_small_objects_are_asked_for_and_stored_in_few_requests() -> None:
+    async with pacs_that(several(refused=OTHER, whole_answer=None)) as (pacs, server):
+        assert await pacs.store([new(image) for image in IMAGES]) == [None] * 3
+        assert [exchange.line.split()[0] for exchange in server.exchanges] == ["GET", "POST"]
+
+
+async def test_one_object_twice_in_one_call_is_never_sent_in_one_request() -> None:
+    async with pacs_that(storing((200, STORED), (409, failed(0x0111))), tells_conflicts=True) as (pacs, server):
+        outcomes = await pacs.store([new(IMAGE), new(IMAGE)])
+        assert [type(outcome) for outcome in outcomes] == [type(None), Conflict]
+        assert posts(server) == 2
+
+
+async def test_wrong_credentials_are_told_of_each_object_after_one_request() -> None:
+    async with pacs_that(storing((401, b"")), tells_conflicts=True) as (pacs, server):
+        outcomes = await pacs.store([new(image) for image in IMAGES])
+        assert [type(outcome) for outcome in outcomes] == [PacsUnauthorized] * 3
         assert len(server.exchanges) == 1
 
 

@@ -1,0 +1,112 @@
+"""STOW-RS (PS3.18 §10.5) as its client: some objects in one request, and what became of each."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from pacs import multipart
+from pacs.attributes import Dataset
+from pacs.blocks import read_ahead
+from pacs.dicomweb import DICOM_JSON, Answer, DicomWeb
+from pacs.errors import Conflict, PacsError, PacsFault, Refused
+from pacs.part10 import Part10Header
+
+_DICOM = "application/dicom"
+_BLOCK_BYTES = 1024 * 1024
+_DUPLICATE = 0x0111
+_REFUSALS = frozenset({400, 409, 413, 415, 422})
+_REASONS = {
+    0x0110: "it could not process the object",
+    0x0122: "it does not take this SOP Class",
+    0xA700: "it is out of resources",
+    0xA900: "the object does not match its SOP Class or study",
+    0xC000: "it could not understand the object",
+    0xC122: "it does not take this transfer syntax",
+}
+
+
+@dataclass(frozen=True)
+class NewObject:
+    """A Part 10 file that `part10.check` has passed: open, of `size` bytes, to be read from its start."""
+
+    file: BinaryIO
+    size: int
+    header: Part10Header
+
+    @property
+    def uid(self) -> str:
+        """Its SOP Instance UID."""
+        return self.header.sop_instance_uid
+
+
+async def store(web: DicomWeb, objects: Sequence[NewObject]) -> list[PacsError | None]:
+    """Sends objects of different UIDs in one request, streamed; None for each that is stored, else why it is not.
+
+    Only an answer that lists an object in the Referenced SOP Sequence is believed (measured: servers say 200 and store
+    nothing). `Conflict` when other content is stored under its UID; `Refused` with the reason, which is None when the
+    server gives none. Raises the `PacsError` that hit the request as a whole.
+    """
+    boundary = multipart.new_boundary()
+    heads = [multipart.opening(boundary, _DICOM, first=not number) for number in range(len(objects))]
+    tail = multipart.closing(boundary)
+    size = sum(map(len, heads)) + sum(one.size for one in objects) + len(tail)
+    async with aclosing(read_ahead(_blocks(heads, objects, tail))) as content:  # type: ignore[type-var]  # a generator
+        answer = await web.request(
+            "POST",
+            "studies",
+            headers={
+                "Accept": DICOM_JSON,
+                "Content-Type": f'multipart/related; type="{_DICOM}"; boundary={boundary}',
+                "Content-Length": str(size),
+            },
+            content=content,
+            accept_errors=_REFUSALS,
+        )
+    outcome = _outcome(answer)
+    stored = {item.text("ReferencedSOPInstanceUID") for item in outcome.items("ReferencedSOPSequence")}
+    failed = list(outcome.items("FailedSOPSequence"))
+    return [
+        None if one.uid in stored else _failure(one.uid, failed, answer.status, is_alone=len(objects) == 1)
+        for one in objects
+    ]
+
+
+def _blocks(heads: Sequence[bytes], objects: Sequence[NewObject], tail: bytes) -> Iterator[bytes]:
+    """The body in blocks of about `_BLOCK_BYTES`, of several small files or of a part of a large one."""
+    waiting: list[bytes] = []
+    for head, one in zip(heads, objects, strict=True):
+        waiting.append(head)
+        one.file.seek(0)
+        while piece := one.file.read(_BLOCK_BYTES):
+            if sum(map(len, waiting)) + len(piece) > _BLOCK_BYTES:
+                yield b"".join(waiting)
+                waiting = []
+            waiting.append(piece)
+    yield b"".join((*waiting, tail))
+
+
+def _failure(uid: str, failed: Sequence[Dataset], status: int, *, is_alone: bool) -> PacsError:
+    own = [item for item in failed if is_alone or item.text("ReferencedSOPInstanceUID") == uid]
+    reason = next((reason for item in own if (reason := item.integer("FailureReason")) is not None), None)
+    if reason == _DUPLICATE:
+        return Conflict("another object with this SOP Instance UID is stored already")
+    return Refused(f"the PACS did not store the object: {_explain(reason, status)}", reason)
+
+
+def _outcome(answer: Answer) -> Dataset:
+    try:
+        json = answer.json()
+    except PacsFault:
+        if answer.status < 400:
+            raise
+        return Dataset({})
+    json = json[0] if isinstance(json, list) and json else json  # some servers answer with an array of one
+    return Dataset(json if isinstance(json, dict) else {})
+
+
+def _explain(reason: int | None, status: int) -> str:
+    if reason is None:
+        return "it does not say why" if status < 400 else f"it answered with status {status}"
+    family = reason if reason in _REASONS else reason & 0xFF00 if reason & 0xF000 == 0xA000 else reason & 0xF000
+    return f"{_REASONS.get(family, 'it failed')} (Failure Reason {reason:04X})"
