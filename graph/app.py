@@ -26,7 +26,7 @@ from graph.middleware import middleware
 from graph.rates import Rates, client_key
 from graph.reconciler.start import start_reconciler
 from graph.routes import callback, exam_files, health, viewer, viewer_dicomweb
-from graph.routes.guards import guarded, in_table
+from graph.routes.guards import guarded, in_table, refuse_files
 from graph.routes.problems import HANDLERS
 from graph.schema import contract_schema
 from graph.settings import Settings
@@ -83,7 +83,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         await feed.start()
         stack.push_async_callback(feed.aclose)
         await _start_deliveries(settings, store, feed, stack)
-        pacs = Pacs(pacs_address(settings))
+        pacs = Pacs(pacs_address(settings), cache_bytes=settings.cache_bytes)
         stack.push_async_callback(pacs.aclose)
         app.state.viewer = await Viewer.open(settings, pacs, stack)
         access_log = AccessLog(store, settings.access_records_waiting, Patients(pacs).complete)
@@ -167,5 +167,6 @@ async def _context(connection: HTTPConnection) -> Context:
     services.rates.admit(client_key(connection, who))
     refuse_unrecorded(services.access_log)
     trail = Trail(services.access_log, who, address_of(connection))
+    refuse_files(connection, trail)
     links = Links.of(connection, services.settings.public_url)
     return Context(services, who, links, trail, partial(identify, connection))

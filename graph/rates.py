@@ -71,7 +71,8 @@ class Limited:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         connection = HTTPConnection(scope)
-        self._rates(connection).admit(client_key(connection, getattr(connection.state, "principal", None)))
+        key = getattr(connection.state, "client", None)  # of whom a guard before this knows more
+        self._rates(connection).admit(key or client_key(connection, getattr(connection.state, "principal", None)))
         await self._app(scope, receive, send)
 
 

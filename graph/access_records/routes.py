@@ -106,7 +106,7 @@ class RecordedSignIn:
             is_denied = (kind == "http.response.start" and message["status"] in self._statuses) or (
                 kind == "websocket.close" and message.get("code") in _DENYING_CODES and not let_in
             )
-            if is_denied:
+            if is_denied and getattr(connection.state, "principal", None) is None:
                 note_refusal(_log(connection), SIGN_IN, ANONYMOUS.subject, ANONYMOUS.role.value, address_of(connection))
             await send(message)
 

@@ -36,7 +36,7 @@ def presented(connection: HTTPConnection) -> str | None:
     """
     payload = getattr(connection.state, "connection_params", None)
     header = _in_payload(payload) if isinstance(payload, Mapping) else None
-    header = connection.headers.get("authorization") if header is None else header
+    header = _in_headers(connection) if header is None else header
     if header is None:
         return None
     scheme, _, token = header.partition(" ")
@@ -46,6 +46,14 @@ def presented(connection: HTTPConnection) -> str | None:
     if len(token) > _LONGEST:
         raise Unauthenticated("The token is too long.")
     return token
+
+
+def _in_headers(connection: HTTPConnection) -> str | None:
+    """The one there is: of two, a proxy in front may have looked at the other (RFC 9110 §5.3)."""
+    headers = connection.headers.getlist("authorization")
+    if len(headers) > 1:
+        raise Unauthenticated("Send one Authorization header.")
+    return headers[0] if headers else None
 
 
 def _in_payload(payload: Mapping[str, Any]) -> str | None:

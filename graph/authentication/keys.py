@@ -55,6 +55,10 @@ class Keys(Protocol):
         """The keys that may have signed a token with this `kid`; raises ContractError (503) while there are none."""
         ...
 
+    def keep_fresh(self) -> None:
+        """Begins to fetch again what was fetched long ago, and does not wait for it."""
+        ...
+
 
 class FixedKeys:
     """Keys that stay as they are until the server stops."""
@@ -71,6 +75,9 @@ class FixedKeys:
     async def for_id(self, kid: str | None) -> tuple[Key, ...]:
         """See `Keys`."""
         return self._ring.for_id(kid)
+
+    def keep_fresh(self) -> None:
+        """See `Keys`."""
 
 
 def _public(entry: Any) -> Key | None:

@@ -31,11 +31,17 @@ class PublishedKeys:
     """Keys of a JWKS that `fetch` brings from `place`. They stay in use while the issuer is down."""
 
     def __init__(
-        self, place: str, fetch: Callable[[], Awaitable[bytes]], *, pause_seconds: float = _PAUSE_SECONDS
+        self,
+        place: str,
+        fetch: Callable[[], Awaitable[bytes]],
+        *,
+        pause_seconds: float = _PAUSE_SECONDS,
+        fresh_seconds: float = _FRESH_SECONDS,
     ) -> None:
         self._place = place
         self._fetch_document = fetch
         self._pause_seconds = pause_seconds
+        self._fresh_seconds = fresh_seconds
         self._ring: KeyRing | None = None
         self._tried_at = self._fetched_at = -float("inf")
         self._fetching: asyncio.Task[None] | None = None
@@ -55,8 +61,7 @@ class PublishedKeys:
         """See `Keys`. An unknown `kid` may be a new key's: the issuer is asked, but not more often than it may be."""
         if self._ring is None:
             await self._fetch()
-        elif time.monotonic() - self._fetched_at > _FRESH_SECONDS:
-            self._begin_fetching()
+        self.keep_fresh()
         if self._ring is None:
             raise ContractError(
                 ErrorCode.INTERNAL_SERVER_ERROR,
@@ -69,6 +74,11 @@ class PublishedKeys:
             await self._fetch()
             found = self._ring.for_id(kid)
         return found
+
+    def keep_fresh(self) -> None:
+        """See `Keys`."""
+        if self._ring is not None and time.monotonic() - self._fetched_at > self._fresh_seconds:
+            self._begin_fetching()
 
     async def aclose(self) -> None:
         """Ends a fetch that is under way."""

@@ -56,6 +56,7 @@ class TokenAuthenticator:
         """See `Authenticator`."""
         if credentials is None:
             raise Unauthenticated("Send a token: Authorization: Bearer …")
+        self._keys.keep_fresh()
         digest = hashlib.sha256(credentials.encode(errors="surrogatepass")).digest()
         known = self._verified.get(digest)
         if known is not None and known.expires_at is not None:

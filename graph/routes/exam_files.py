@@ -58,7 +58,11 @@ async def study_media(request: Request) -> Response:
     if request.query_params.get("fileType") != _ZIP:
         raise bad_input(f"fileType is required and must be {_ZIP}")
     services: Services = request.app.state.services
-    chunks = media(_spooled_instances(services, await services.pacs.study_places(study)))
+    places = await services.pacs.study_places(study)
+    headers = {"Content-Disposition": f'attachment; filename="{study}.zip"', "Cache-Control": "private, no-store"}
+    if request.method == "HEAD" and places:
+        return Response(None, 200, headers, _ZIP)
+    chunks = media(_spooled_instances(services, places))
     first = await anext(chunks)
 
     async def all_of_them() -> AsyncIterator[bytes]:
@@ -67,7 +71,6 @@ async def study_media(request: Request) -> Response:
             async for chunk in chunks:
                 yield chunk
 
-    headers = {"Content-Disposition": f'attachment; filename="{study}.zip"', "Cache-Control": "private, no-store"}
     return StreamingResponse(all_of_them(), 200, headers, _ZIP)
 
 

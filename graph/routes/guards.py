@@ -7,19 +7,22 @@ from starlette.requests import HTTPConnection
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from graph.access import ROUTES, Door, Identity, Permission, RouteRow
-from graph.access_records.actions import Action
+from graph.access import FIELDS, ROUTES, Door, Permission, RouteRow
+from graph.access_records.actions import STORE_EXAM, Action
 from graph.access_records.routes import Access, recorded, tell
+from graph.access_records.trail import AccessOutcome, Trail
 from graph.authentication.credentials import identify
 from graph.context import Services
 from graph.errors import ContractError, ErrorCode, bad_input, translate
 from graph.rates import Limited, Rates
 from graph.routes.problems import refusal
-from graph.viewer.sessions import reader_of
+from graph.viewer.sessions import SessionCookies, reader_of
+from graph.viewer.tokens import Subject
 from pacs.errors import NotFound, PacsError
 from pacs.uids import is_uid
 
 _BEARER_DOORS = (Door.BEARER, Door.BEARER_OR_SESSION)
+_SESSION_DOORS = (Door.SESSION, Door.BEARER_OR_SESSION)
 
 
 def guarded(
@@ -45,6 +48,15 @@ def in_table(routes: list[BaseRoute]) -> list[BaseRoute]:
     return routes
 
 
+def refuse_files(connection: HTTPConnection, trail: Trail) -> None:
+    """Raises FORBIDDEN, before a byte is read, for a form of files from somebody whose role may not upload any."""
+    role = trail.who.role
+    is_form = connection.headers.get("content-type", "").lower().startswith("multipart/")
+    if is_form and FIELDS["Mutation.uploadExams"].of(role) is Permission.DENIED:
+        trail.note(STORE_EXAM, None, outcome=AccessOutcome.DENIED)
+        raise ContractError(ErrorCode.FORBIDDEN, f"Uploads are not for the role {role.value}.")
+
+
 class _SignedIn:
     """Who it is, and whether the route is for their role; `state.principal` from then on.
 
@@ -67,11 +79,13 @@ class _SignedIn:
     async def _let_in(self, connection: HTTPConnection) -> None:
         if self._row is None:
             raise ContractError(ErrorCode.FORBIDDEN, "this is for nobody")
+        session = _session(connection) if self._row.door in _SESSION_DOORS else None
+        if session is not None:
+            connection.state.client = f"session {session.study_instance_uid} {session.user}"
         if self._row.door not in _BEARER_DOORS:
             return
-        session = _session(connection) if self._row.door is Door.BEARER_OR_SESSION else None
         if session is not None:
-            connection.state.principal, connection.state.fence = session
+            connection.state.principal, connection.state.fence = reader_of(session), session.patient_id
             return
         who = await identify(connection)
         permission = self._row.roles.of(who.role)
@@ -109,11 +123,9 @@ async def _check_owner(connection: HTTPConnection, patient_id: str) -> None:
     tell(connection, Access(connection.state.principal, patient_id, place["study"]))
 
 
-def _session(connection: HTTPConnection) -> tuple[Identity, str] | None:
-    """Who reads by the viewer session of the study in the path, and its patient; a token comes before it."""
+def _session(connection: HTTPConnection) -> Subject | None:
+    """The viewer session of the study in the path; a token comes before it."""
     if "authorization" in connection.headers:
         return None
-    subject = connection.app.state.viewer.cookies.find(connection.cookies, connection.path_params.get("study", ""))
-    if subject is None:
-        return None
-    return reader_of(subject), subject.patient_id
+    cookies: SessionCookies = connection.app.state.viewer.cookies
+    return cookies.find(connection.cookies, connection.path_params.get("study", ""))

@@ -20,7 +20,10 @@ Chunks = AbstractAsyncContextManager[AsyncIterator[bytes]]
 
 
 class Streamed(Response):
-    """A body that is opened when the answer is sent and closed with it; a failure before its first byte is answered."""
+    """A body that is opened when the answer is sent and closed with it; a failure before its first byte is answered.
+
+    HEAD opens nothing: the PACS would send what nobody gets.
+    """
 
     def __init__(self, open_body: Callable[[], Chunks], media_type: str, headers: dict[str, str]) -> None:
         super().__init__(headers=headers, media_type=media_type)
@@ -28,6 +31,9 @@ class Streamed(Response):
         self._more_headers = headers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] == "HEAD":
+            await Response(None, 200, self._more_headers, self.media_type)(scope, receive, send)
+            return
         async with self._open_body() as chunks:
             started = await _started(chunks)
             await StreamingResponse(started, 200, self._more_headers, self.media_type)(scope, receive, send)

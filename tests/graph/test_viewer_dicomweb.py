@@ -60,6 +60,20 @@ async def test_a_session_finds_and_describes_its_study(client: httpx.AsyncClient
     assert "BulkDataURI" not in str(metadata)
 
 
+async def test_a_head_request_fetches_no_object(
+    app: Starlette, client: httpx.AsyncClient, image: Sample, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pacs = app.state.services.pacs
+    for fetch in ("retrieve", "frames"):
+        monkeypatch.setattr(pacs, fetch, None)
+    study = f"{ROOT}/studies/{image.study}"
+    instance = f"{study}/series/{image.series}/instances/{image.instance}"
+    for path in (study, instance, f"{instance}/frames/1", f"/exams/studies/{image.study}?fileType=application/zip"):
+        answer = await client.head(path)
+        assert (answer.status_code, answer.content) == (200, b"")
+    assert (await client.head(f"{study}/series/1.2.3")).status_code == 404
+
+
 @pytest.mark.parametrize(
     ("query", "found"),
     [

@@ -56,6 +56,17 @@ async def test_a_bad_token_opens_nothing_over_http(secured_app: Starlette, name:
     assert graphql.json()["errors"][0]["extensions"]["code"] == file.json()["code"] == "UNAUTHENTICATED"
 
 
+@pytest.mark.attack("two tokens in one request, of which a proxy in front may have checked the other")
+@pytest.mark.parametrize("second", ["PATIENT", "ADMIN", None])
+async def test_of_two_tokens_none_counts(secured_app: Starlette, second: str | None) -> None:
+    tokens = [signed(rsa_key("a")), signed(rsa_key("a"), role=second) if second else ""]
+    async with browser(secured_app) as client:
+        headers = [("Authorization", f"Bearer {token}") for token in tokens]
+        graphql = await client.post("/graphql", json=_ME, headers=headers)
+        file = await client.get("/exams/studies/1.2?fileType=application/zip", headers=headers)
+    assert (graphql.status_code, file.status_code) == (401, 401)
+
+
 @pytest.mark.attack("forged and stale bearer tokens: on sockets")
 async def test_a_bad_token_opens_no_socket(secured: Settings) -> None:
     async with serving(secured) as url:

@@ -13,13 +13,16 @@ import websockets
 from starlette.requests import HTTPConnection
 
 from graph.access import LOCAL, Identity, Role
+from graph.app import create_app
 from graph.errors import ContractError
 from graph.rates import Rates, client_key
 from graph.settings import Settings
 from graph.socket_counts import SocketCounts
 from tests.graph.api import Api
 from tests.graph.conftest import serving
+from tests.graph.viewer_links import browser, opened, stored
 from tests.pacs.scripted import Exchange, scripted_pacs
+from tests.samples import Exam
 
 STUDIES = '{ studies(patientID: "P") { totalCount } }'
 _PROTOCOL = [websockets.Subprotocol("graphql-transport-ws")]
@@ -75,6 +78,21 @@ async def test_rest_routes_have_the_same_bound_and_the_callback_its_own(
     assert 429 not in [answer.status_code for answer in answers[:3]]
     assert (answers[3].status_code, answers[3].headers["retry-after"]) == (429, "1")
     assert (answers[3].json()["code"], health.status_code) == ("RATE_LIMITED", 200)
+
+
+@pytest.mark.attack("too many requests: by a viewer session, in the name of who made its link")
+async def test_a_session_uses_up_its_own_requests_alone(settings: Settings) -> None:
+    app = create_app(settings.model_copy(update={"rate_per_second": 0.001, "rate_burst": 5}))
+    async with app.router.lifespan_context(app), browser(app) as client:
+        api, exam = Api(client), Exam()
+        await stored(api, exam)
+        await opened(client, api, exam.study)
+        paths = ("/viewer/dicomweb/studies/{}/series", "/exams/studies/{}?fileType=application/zip")
+        answers = [await client.head(path.format(exam.study)) for path in paths for _ in range(4)]
+        others = [(await client.get("/viewer?token=guess")).status_code for _ in range(3)]
+
+    assert [answer.status_code for answer in answers] == [200] * 5 + [429] * 3
+    assert others == [410, 410, 429]
 
 
 @pytest.mark.attack("too many requests: operations on a socket")

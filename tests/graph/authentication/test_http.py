@@ -82,18 +82,37 @@ async def test_who_keeps_guessing_is_told_to_wait_but_who_knows_gets_in(secured:
         assert (await ask(client, bearer())).status_code == 200
 
 
-async def test_an_upload_is_refused_before_it_is_read(secured: Settings) -> None:
+_FORM = "multipart/form-data; boundary=x"
+_PATIENT = {"role": "PATIENT", "patient_id": "P1", "sub": "p-17"}
+
+
+@pytest.mark.parametrize(
+    ("said", "kind", "status"), [({}, _FORM, 401), ({}, "application/json", 401), (_PATIENT, _FORM, 403)]
+)
+async def test_an_upload_is_refused_before_it_is_read(
+    secured: Settings, said: dict[str, str], kind: str, status: int
+) -> None:
     """The client says that a GiB follows, sends nothing of it, and has its answer."""
+    lines = {"Host": "x", "Content-Type": kind, "Content-Length": str(1 << 30), "Expect": "100-continue"}
+    lines |= bearer(**said) if said else {}
+    head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
     async with serving(secured) as url:
         host, port = url.removeprefix("http://").split(":")
-        for kind in ("multipart/form-data; boundary=x", "application/json"):
-            reader, writer = await asyncio.open_connection(host, int(port))
-            head = f"POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: {kind}\r\nContent-Length: {1 << 30}\r\n"
-            writer.write(f"{head}Expect: 100-continue\r\nGraphQL-Require-Preflight: 1\r\n\r\n".encode())
-            answer = await asyncio.wait_for(reader.readuntil(b"\r\n"), 5)
-            assert answer.startswith(b"HTTP/1.1 401"), answer
-            writer.close()
-            await writer.wait_closed()
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(f"POST /graphql HTTP/1.1\r\n{head}GraphQL-Require-Preflight: 1\r\n\r\n".encode())
+        answer = await asyncio.wait_for(reader.readuntil(b"\r\n"), 5)
+        assert answer.startswith(f"HTTP/1.1 {status}".encode()), answer
+        writer.close()
+        await writer.wait_closed()
+
+
+async def test_an_upload_by_a_patient_is_recorded_as_denied(stranger: httpx.AsyncClient) -> None:
+    answer = await stranger.post("/graphql", files={"operations": (None, "{}")}, headers=bearer(**_PATIENT))
+    records = await ask(stranger, bearer(role="ADMIN"), "{ accessRecords { nodes { subject action outcome } } }")
+    assert answer.json()["errors"][0]["extensions"]["code"] == "FORBIDDEN"
+    assert records.json()["data"]["accessRecords"]["nodes"] == [
+        {"subject": "p-17", "action": "graphql:exam:store", "outcome": "DENIED"}
+    ]
 
 
 async def test_tokens_and_keys_are_in_no_log_line(

@@ -64,6 +64,24 @@ async def test_a_new_key_is_found_and_the_withdrawn_one_ends(client: httpx.Async
             await known.authenticate(old)  # though it was verified before
 
 
+async def test_a_key_that_is_withdrawn_ends_though_no_other_token_comes() -> None:
+    """Its token was verified before, and is all that is presented."""
+    published = [jwks("a")]
+
+    async def fetch() -> bytes:
+        return json.dumps(published[-1]).encode()
+
+    known = _known(PublishedKeys("here", fetch, pause_seconds=0, fresh_seconds=0.05))
+    token = signed(rsa_key("a"))
+    await known.authenticate(token)
+    published.append(jwks("b"))
+    await asyncio.sleep(0.06)
+    await known.authenticate(token)  # finds that the keys are old
+    await asyncio.sleep(0.01)
+    with pytest.raises(Unauthenticated):
+        await known.authenticate(token)
+
+
 async def test_a_flood_of_unknown_keys_asks_the_issuer_as_often_as_it_may(client: httpx.AsyncClient) -> None:
     issuer = Publisher()
     async with issuer.serving() as url:
