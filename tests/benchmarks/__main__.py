@@ -12,6 +12,7 @@ from tests.benchmarks.callbacks import callbacks
 from tests.benchmarks.exams import query, requests, tree
 from tests.benchmarks.figure import Figure, show
 from tests.benchmarks.gibibyte import gibibyte
+from tests.benchmarks.replicas import replicas
 from tests.benchmarks.starts import start
 from tests.benchmarks.subscribers import subscribers
 from tests.benchmarks.thumbnails import thumbnails
@@ -45,6 +46,7 @@ TARGETS: dict[str, Rows] = {
     "thumbnails": thumbnails,
     "callbacks": callbacks,
     "subscribers": subscribers,
+    "replicas": replicas,
     "start": start,
     "workers": workers,
 }
