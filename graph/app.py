@@ -85,6 +85,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         await _start_deliveries(settings, store, feed, stack)
         pacs = Pacs(pacs_address(settings), cache_bytes=settings.cache_bytes)
         stack.push_async_callback(pacs.aclose)
+        feed.listen(lambda event: pacs.forget(event.study_instance_uid))
         app.state.viewer = await Viewer.open(settings, pacs, stack)
         access_log = AccessLog(store, settings.access_records_waiting, Patients(pacs).complete)
         await access_log.start()

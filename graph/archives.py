@@ -58,6 +58,7 @@ def _embedded(settings: Settings) -> PacsAddress:
         socket=settings.archive_socket,
         decodes_queries=True,
         tells_conflicts=True,
+        tells_updates=True,
         connect_timeout_seconds=settings.pacs_connect_timeout_seconds,
         timeout_seconds=settings.pacs_timeout_seconds,
     )

@@ -2,12 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from strawberry.dataloader import DataLoader
 
 from pacs.adapter import Pacs
 from pacs.attributes import Dataset
+from pacs.caching.states import SeriesRef
 
 Fetch = Callable[[str, list[str], frozenset[str]], Awaitable[list[Dataset]]]
 
@@ -21,12 +22,23 @@ class Below:
     include: frozenset[str]
 
 
+@dataclass(frozen=True)
+class InSeries:
+    """The instances of a series: for which patient, with which attributes; its row, where that is known."""
+
+    patient_id: str
+    study: str
+    series: str
+    include: frozenset[str]
+    row: Dataset | None = field(default=None, compare=False)
+
+
 class Loaders:
     """The loaders of one request."""
 
     def __init__(self, pacs: Pacs) -> None:
         self.series = _below(pacs.series, "StudyInstanceUID")
-        self.instances = _below(pacs.instances, "SeriesInstanceUID")
+        self.instances = _in_series(pacs)
         self.instances_by_uid = _below(pacs.instances_by_uid, "SOPInstanceUID")
 
 
@@ -41,6 +53,23 @@ def _below(fetch: Fetch, parent: str) -> DataLoader[Below, list[Dataset]]:
         for (patient_id, include), uids in groups.items():
             for dataset in await fetch(patient_id, uids, include):
                 found[Below(patient_id, dataset.text(parent) or "", include)].append(dataset)
+        return [found[key] for key in keys]
+
+    return DataLoader(load)
+
+
+def _in_series(pacs: Pacs) -> DataLoader[InSeries, list[Dataset]]:
+    """A loader that fetches the instances of many series at once."""
+
+    async def load(keys: list[InSeries]) -> list[list[Dataset]]:
+        groups: dict[tuple[str, frozenset[str]], list[InSeries]] = defaultdict(list)
+        for key in keys:
+            groups[key.patient_id, key.include].append(key)
+        found: dict[InSeries, list[Dataset]] = {}
+        for (patient_id, include), wanted in groups.items():
+            refs = [SeriesRef(key.study, key.series, key.row) for key in wanted]
+            instances = await pacs.instances(patient_id, refs, include)
+            found |= {key: instances.get(key.series, []) for key in wanted}
         return [found[key] for key in keys]
 
     return DataLoader(load)

@@ -9,10 +9,16 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 
 from pacs.attributes import Dataset
+from pacs.caching.bounded import BoundedCache
+from pacs.caching.flights import Flights
+from pacs.caching.instances import CachedInstances
+from pacs.caching.states import SeriesRef
+from pacs.caching.witnesses import ChosenWitness
 from pacs.decoding import Decoding
 from pacs.dicomweb import DicomWeb, PacsAddress
 from pacs.errors import Conflict, PacsError
 from pacs.frames import ANY_FRAMES, retrieve_frames
+from pacs.instances import InstanceReader
 from pacs.multipart import Part
 from pacs.owners import of_patient
 from pacs.pictures import Pictures
@@ -21,6 +27,11 @@ from pacs.storing import Storing
 from pacs.stow import NewObject
 from pacs.studies import ObjectFile, Studies
 
+INSTANCE_KEYWORDS = frozenset({
+    "SpecificCharacterSet", "InstanceAvailability", "SOPClassUID", "SOPInstanceUID", "TimezoneOffsetFromUTC",
+    "StudyInstanceUID", "SeriesInstanceUID", "InstanceNumber", "NumberOfFrames", "Rows", "Columns", "BitsAllocated",
+})  # fmt: skip
+"""What a search for instances answers unasked (PS3.18 table 10.6.3-5)."""
 _LAST = 2**31  # where an object without a number stands
 
 
@@ -54,9 +65,15 @@ class StudySearch:
 class Pacs:
     """One PACS. Methods raise the errors of `pacs.errors`."""
 
-    def __init__(self, address: PacsAddress) -> None:
+    def __init__(self, address: PacsAddress, *, cache_bytes: int = 0) -> None:
+        """What is read of instances, and their thumbnails, is kept up to `cache_bytes` in all."""
         self._web = DicomWeb(address)
-        self._studies = Studies(self._web)
+        self._flights = Flights()
+        self._studies = Studies(self._web, self._flights)
+        self._cache = BoundedCache(cache_bytes)
+        self._witness = ChosenWitness(address, self._rows_of)
+        reader = InstanceReader(self._web, self._instances_of, self._witness.from_index)
+        self._instances = CachedInstances(self._cache, self._witness, reader.read)
         self.pictures = Pictures(self._web, self._studies.retrieve)
         self._decoding = Decoding(self._web, known=address.decodes_queries)
         self._storing = Storing(self._web, self._studies, self.retrieve)
@@ -64,7 +81,13 @@ class Pacs:
     async def aclose(self) -> None:
         """Closes all connections, and ends the makers of pictures."""
         await self.pictures.aclose()
+        await self._witness.aclose()
         await self._web.aclose()
+
+    def forget(self, study: str) -> None:
+        """Drops what is kept of a study: it has changed, or may have."""
+        self._flights.part()
+        self._cache.drop(study)
 
     async def ping(self) -> None:
         """Returns when the PACS answers a search; raises why it does not."""
@@ -80,15 +103,21 @@ class Pacs:
 
     async def series(self, patient_id: str, studies: Iterable[str], include: Iterable[str] = ()) -> list[Dataset]:
         """The series of these studies of the patient, by study and Series Number."""
+        if self._cache.is_on:
+            include = {*include, *self._witness.row_keywords}
         found = await self._below("series", patient_id, "StudyInstanceUID", studies, include)
         return sorted(
             found, key=lambda series: _in_order(series, "StudyInstanceUID", "SeriesNumber", "SeriesInstanceUID")
         )
 
-    async def instances(self, patient_id: str, series: Iterable[str], include: Iterable[str] = ()) -> list[Dataset]:
-        """The instances of these series of the patient, by series and Instance Number."""
-        found = await self._below("instances", patient_id, "SeriesInstanceUID", series, include)
-        return sorted(found, key=lambda one: _in_order(one, "SeriesInstanceUID", "InstanceNumber", "SOPInstanceUID"))
+    async def instances(
+        self, patient_id: str, series: Iterable[SeriesRef], include: Iterable[str] = ()
+    ) -> dict[str, list[Dataset]]:
+        """The instances of each of these series of the patient, by Instance Number; for reading only.
+
+        A series of the patient without instances, or that is none, is left out.
+        """
+        return await self._instances.of(exact("patientID", patient_id), series, include)
 
     async def instances_by_uid(
         self, patient_id: str, instances: Iterable[str], include: Iterable[str] = ()
@@ -115,7 +144,11 @@ class Pacs:
 
     async def store(self, objects: Sequence[NewObject]) -> list[PacsError | None]:
         """Stores Part 10 files; None for each that the PACS now holds, else why not. See `Storing.store`."""
-        return await self._storing.store(objects)
+        try:
+            return await self._storing.store(objects)
+        finally:
+            for study in {one.header.study_instance_uid for one in objects}:
+                self.forget(study)
 
     def retrieve(self, study: str, series: str, instance: str) -> AbstractAsyncContextManager[ObjectFile]:
         """The bytes of one object; see `Studies.retrieve`."""
@@ -162,12 +195,33 @@ class Pacs:
         """Frames of one object, as stored; see `retrieve_frames`."""
         return retrieve_frames(self._web, f"studies/{study}/series/{series}/instances/{instance}", numbers, accept)
 
+    async def _instances_of(self, patient_id: str, series: Iterable[str], include: Iterable[str]) -> list[Dataset]:
+        return await self._below("instances", patient_id, "SeriesInstanceUID", series, include)
+
+    async def _rows_of(self, series: SeriesRef, patient_id: str | None, include: Iterable[str]) -> list[Dataset]:
+        """The rows of one series of one study, of the patient where one is given; asked anew."""
+        uids = ("SeriesInstanceUID", [series.series])
+        if patient_id is None:
+            found = await self._studies.search("series", Match({}), include=include, uids=uids, afresh=True)
+        else:
+            found = await self._below("series", patient_id, *uids, include, afresh=True)
+        return [row for row in found if row.text("StudyInstanceUID") == series.study]
+
     async def _below(
-        self, resource: str, patient_id: str, keyword: str, uids: Iterable[str], include: Iterable[str]
+        self,
+        resource: str,
+        patient_id: str,
+        keyword: str,
+        uids: Iterable[str],
+        include: Iterable[str],
+        *,
+        afresh: bool = False,
     ) -> list[Dataset]:
         patient_id = exact("patientID", patient_id)
         match = replace(await self._match({"PatientID": patient_id}), unsaid=frozenset({"PatientID"}))
-        found = await self._studies.search(resource, match, include={"PatientID", *include}, uids=(keyword, uids))
+        found = await self._studies.search(
+            resource, match, include={"PatientID", *include}, uids=(keyword, uids), afresh=afresh
+        )
         return await of_patient(found, patient_id, self._owners)
 
     async def _match(self, wanted: Mapping[str, Wanted]) -> Match:

@@ -58,6 +58,8 @@ class PacsAddress:
     """Whether the server percent-decodes query strings, as it should; Orthanc before 1.13 does not."""
     tells_conflicts: bool = False
     """Whether the server refuses other content under a stored SOP Instance UID; Orthanc says `stored` and drops it."""
+    tells_updates: bool = False
+    """Whether rows of series have the Study Update DateTime that is asked for, and it changes with every object."""
     max_connections: int = 32
     max_answer_bytes: int = 128 * 1024 * 1024
     """The largest answer that is read whole."""

@@ -6,7 +6,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from pacs import multipart
-from pacs.attributes import Dataset
+from pacs.attributes import Dataset, JSONDataset
+from pacs.caching.flights import Flights
 from pacs.dicomweb import DICOM_JSON, DicomWeb, pieces
 from pacs.errors import NotFound, PacsFault
 from pacs.queries import Match, query, uid_lists
@@ -26,8 +27,9 @@ class ObjectFile:
 class Studies:
     """Searches and retrieves over one `DicomWeb`. Every answer is filtered on what was asked for."""
 
-    def __init__(self, web: DicomWeb) -> None:
+    def __init__(self, web: DicomWeb, flights: Flights | None = None) -> None:
         self._web = web
+        self._flights = flights or Flights()
 
     async def search(
         self,
@@ -36,23 +38,29 @@ class Studies:
         *,
         include: Iterable[str] = (),
         uids: tuple[str, Iterable[str]] | None = None,
+        afresh: bool = False,
     ) -> list[Dataset]:
         """All `studies`, `series` or `instances` that fulfil `match` (QIDO-RS, PS3.18 §10.6).
 
         `include` names attributes beyond those every server returns (or `all`); `uids` is a keyword and the UIDs any of
-        which it may have: one request, or as few as the length of URLs allows.
+        which it may have: one request, or as few as the length of URLs allows. An equal search that is under way
+        answers this one too; `afresh` joins none that has begun.
         """
-        fields = [f"includefield={keyword}" for keyword in include]
+        fields = [f"includefield={keyword}" for keyword in sorted(include)]
         keyword, wanted = (uids[0], frozenset(uids[1])) if uids else (None, frozenset[str]())
         lists = list(uid_lists(keyword, sorted(wanted))) if keyword else [""]
         queries = [query(match.parameters(), [uid_list] if uid_list else [], fields) for uid_list in lists]
-        answers = await asyncio.gather(*(self._web.search(resource, text) for text in queries))
+        answers = await asyncio.gather(*(self._answer(resource, text, afresh) for text in queries))
         datasets = (Dataset(json) for answer in answers for json in answer)
         return [
             dataset
             for dataset in datasets
             if match.accepts(dataset) and (keyword is None or dataset.text(keyword) in wanted)
         ]
+
+    async def _answer(self, resource: str, query: str, afresh: bool) -> list[JSONDataset]:
+        join = self._flights.join_next if afresh else self._flights.join
+        return await join((resource, query), lambda: self._web.search(resource, query))
 
     @asynccontextmanager
     async def retrieve(self, study: str, series: str, instance: str) -> AsyncIterator[ObjectFile]:

@@ -6,7 +6,7 @@ position: it takes what it lacks from the ring, or, when it has fallen behind, f
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from weakref import WeakSet
 
 import structlog
@@ -43,6 +43,7 @@ class ExamFeed:
         self._tasks: list[asyncio.Task[None]] = []
         self._subscriptions: WeakSet[Subscription] = WeakSet()
         self._closed = False
+        self._listeners: list[Callable[[ExamEvent], None]] = []
 
     async def start(self) -> None:
         """Begins to follow the log from its end, or, during an outage, from where it ends afterwards."""
@@ -68,6 +69,13 @@ class ExamFeed:
         self._appended = max(self._appended, stored.sequence)
         self._wake.set()
         return stored
+
+    def listen(self, heard: Callable[[ExamEvent], None]) -> None:
+        """Calls `heard` with every event that this process finds in the log from now on, its own and others'.
+
+        No promise as a subscription makes: events from before an outage or a long sleep may be left out.
+        """
+        self._listeners.append(heard)
 
     def subscribe(
         self, after: int | None, *, patient_id: str | None = None, modalities: Sequence[str] | None = None
@@ -130,6 +138,9 @@ class ExamFeed:
             events = []
         self._ring.extend(events)
         if events:
+            for heard in self._listeners:
+                for event in events:
+                    heard(event)
             for subscription in tuple(self._subscriptions):
                 subscription.offer(events)
         return len(events) == _PAGE

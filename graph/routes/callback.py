@@ -32,6 +32,7 @@ async def new_exam_callback(request: Request) -> Response:
     _authenticate(request, services.settings.callback_token)
     announcement = Announcement.parse(_json(await _body(request)))
     tell(request, Access(PACS, announcement.patient_id, announcement.study_instance_uid))
+    services.pacs.forget(announcement.study_instance_uid)
     event = NewExamEvent(
         received_at=now(),
         study_instance_uid=announcement.study_instance_uid,

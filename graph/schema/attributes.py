@@ -50,9 +50,16 @@ def attribute(keyword: str, *, description: str | None = None, init: Literal[Fal
     return _field(_reader(keyword), init, name=field_name(keyword), description=description, keyword=keyword)
 
 
-def computed(read: Callable[[Any], Any], *, description: str | None = None, init: Literal[False] = False) -> Any:
-    """A field that is computed from the object, at once and without waiting."""
-    return _field(read, init, description=description)
+def computed(
+    read: Callable[[Any], Any],
+    *,
+    keyword: str | None = None,
+    description: str | None = None,
+    init: Literal[False] = False,
+) -> Any:
+    """A field that is computed from the object, at once and without waiting; `keyword` is the attribute it needs."""
+    needs = {_KEYWORD: keyword} if keyword else {}
+    return _field(read, init, description=description, **needs)
 
 
 @dataclass_transform(kw_only_default=True, field_specifiers=(strawberry.field, attribute, computed))

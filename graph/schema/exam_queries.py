@@ -5,7 +5,7 @@ import strawberry
 from graph.access_records.actions import READ_STUDY, SEARCH_STUDIES
 from graph.access_records.trail import AccessOutcome
 from graph.context import Info
-from graph.loaders import Below
+from graph.loaders import Below, InSeries
 from graph.schema.attributes import selected_keywords
 from graph.schema.date_range import DateRange
 from graph.schema.exams import Instance, Scope, Series, Study
@@ -87,7 +87,7 @@ class ExamQueries:
         self, info: Info, patient_id: str, study_instance_uid: UID, series_instance_uid: UID
     ) -> list[Instance]:
         """The instances of one series of the patient."""
-        key = Below(patient_id, series_instance_uid, selected_keywords(info, Instance))
+        key = InSeries(patient_id, study_instance_uid, series_instance_uid, selected_keywords(info, Instance))
         scope = Scope(patient_id, info.context.links)
         datasets = await info.context.loaders.instances.load(key)
         _note(info, patient_id, study_instance_uid, datasets)

@@ -11,7 +11,7 @@ from graph.access_records.actions import READ_STUDY, READ_THUMBNAIL
 from graph.context import Info
 from graph.errors import bad_input
 from graph.links import Links
-from graph.loaders import Below
+from graph.loaders import Below, InSeries
 from graph.schema.attributes import PersonName, attribute, computed, dicom_type, selected_keywords
 from graph.schema.scalars import UID, DicomJSON
 from pacs.attributes import Dataset
@@ -50,7 +50,9 @@ class Instance:
     sop_instance_uid: UID = attribute("SOPInstanceUID")
     sop_class_uid: UID | None = attribute("SOPClassUID")
     sop_class_name: str | None = computed(
-        lambda self: _sop_class_name(self.sop_class_uid), description="The SOP class in words, e.g. CT Image Storage."
+        lambda self: _sop_class_name(self.sop_class_uid),
+        keyword="SOPClassUID",
+        description="The SOP class in words, e.g. CT Image Storage.",
     )
     instance_number: int | None = attribute("InstanceNumber")
     number_of_frames: int | None = attribute("NumberOfFrames")
@@ -105,7 +107,9 @@ class Series:
     @strawberry.field(description="By instance number.")
     async def instances(self, info: Info) -> list[Instance]:
         """The instances, together with those of all other series of the query."""
-        key = Below(self.scope.patient_id, self.series_instance_uid, selected_keywords(info, Instance))
+        include = selected_keywords(info, Instance)
+        place = self.study_instance_uid, self.series_instance_uid
+        key = InSeries(self.scope.patient_id, *place, include, row=self.dataset)
         datasets = await info.context.loaders.instances.load(key)
         info.context.trail.note(READ_STUDY, self.scope.patient_id, self.study_instance_uid)
         return [Instance(dataset=dataset, scope=self.scope) for dataset in datasets]

@@ -32,6 +32,11 @@ class LimitSettings(BaseModel):
         1000.0, ge=0, description="Events a second that one address may announce in the long run; 0: any number."
     )
     callback_rate_burst: int = Field(10_000, gt=0, description="Events that one address may announce at once.")
+    cache_bytes: int = Field(
+        128 * MIB,
+        ge=0,
+        description="Memory for instances and thumbnails that the PACS vouches for, in bytes, each process; 0: none.",
+    )
     max_sockets: int = Field(50, gt=0, description="Most WebSockets that one client may have open.")
     max_connections: int = Field(
         5000, gt=0, description="Most connections of all clients together; further requests are answered 503."

@@ -6,8 +6,9 @@ from typing import Any
 
 from graph.links import Links
 from graph.viewer.tokens import Subject
-from pacs.adapter import Pacs, StudySearch
+from pacs.adapter import INSTANCE_KEYWORDS, Pacs, StudySearch
 from pacs.attributes import Dataset, JSONDataset, tag
+from pacs.caching.states import SeriesRef
 from pacs.errors import NotFound
 
 _MISSING = "the study has no such object"
@@ -35,10 +36,14 @@ class OneStudy:
 
     async def instances(self, series: str | None, include: Iterable[str] = ()) -> list[Dataset]:
         """The instances of one of its series, or of all, by series and number."""
-        wanted = [series] if series else [one.text("SeriesInstanceUID") or "" for one in await self.series()]
+        rows = [] if series else await self.series()
+        wanted = [SeriesRef(self.uid, row.text("SeriesInstanceUID") or "", row) for row in rows]
+        if series:
+            wanted = [SeriesRef(self.uid, series)]
         if not wanted:
             return []
-        return self._of_study(await self._pacs.instances(self._patient_id, wanted, {"InstanceNumber", *include}))
+        found = await self._pacs.instances(self._patient_id, wanted, {*INSTANCE_KEYWORDS, *include})
+        return self._of_study(row for uid in sorted(found) for row in found[uid])
 
     async def places(self, series: str | None, instance: str | None) -> list[tuple[str, str]]:
         """Series and SOP Instance UIDs of what a path names, in order; `NotFound` when that is nothing."""

@@ -59,6 +59,7 @@ SERIES_TAGS = _tags("""
 COUNTED_TAGS = {
     Level.STUDY: _tags(
         "ModalitiesInStudy NumberOfStudyRelatedSeries NumberOfStudyRelatedInstances InstanceAvailability"
+        " StudyUpdateDateTime"
     ),
     Level.SERIES: _tags("NumberOfSeriesRelatedInstances"),
     Level.INSTANCE: frozenset[str](),

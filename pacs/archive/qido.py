@@ -1,5 +1,6 @@
 """Search (QIDO-RS, PS3.18 §10.6): studies, series and instances as DICOM JSON."""
 
+import datetime as dt
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import replace
@@ -17,7 +18,7 @@ from pacs.archive.search import Found
 from pacs.attributes import JSONDataset, tag
 
 _PATH_KEYS = {"study": tag("StudyInstanceUID"), "series": tag("SeriesInstanceUID")}
-_RETRIEVE_URL, _MODALITIES = tag("RetrieveURL"), tag("ModalitiesInStudy")
+_RETRIEVE_URL, _MODALITIES, _UPDATED = tag("RetrieveURL"), tag("ModalitiesInStudy"), tag("StudyUpdateDateTime")
 _COUNTS = {
     Level.STUDY: {
         tag("NumberOfStudyRelatedSeries"): "number_of_series",
@@ -122,6 +123,8 @@ def _dataset(
     for counted, columns in _COUNTS.items():
         if counted <= level:
             dataset.update({name: _number(found.row[column]) for name, column in columns.items() if name in tags})
+    if _UPDATED in tags:
+        dataset[_UPDATED] = _texts("DT", [f"{_moment(found.row['changed_at']):%Y%m%d%H%M%S.%f%z}"])
     if _MODALITIES in tags:
         dataset[_MODALITIES] = _texts("CS", modalities[found.row["study"]])
     dataset.update({name: value for name, value in _CONSTANTS.items() if name in tags})
@@ -133,6 +136,10 @@ def _url(found: Found, level: Level, base: str) -> str:
     if level >= Level.SERIES:
         url += f"/series/{found.row['series_instance_uid']}"
     return url + (f"/instances/{found.row['sop_instance_uid']}" if level >= Level.INSTANCE else "")
+
+
+def _moment(seconds: float) -> dt.datetime:
+    return dt.datetime.fromtimestamp(seconds, dt.UTC)
 
 
 def _number(value: int) -> dict[str, Any]:

@@ -32,7 +32,7 @@ _ORDER = {
 }
 _FIELDS = {
     Level.STUDY: """studies.id AS study, studies.attributes AS study_attributes, studies.study_instance_uid,
-        studies.number_of_series, studies.number_of_instances AS study_instances""",
+        studies.number_of_series, studies.number_of_instances AS study_instances, studies.changed_at""",
     Level.SERIES: """series.attributes AS series_attributes, series.series_instance_uid,
         series.number_of_instances AS series_instances""",
     Level.INSTANCE: "instances.attributes AS instance_attributes, instances.sop_instance_uid",

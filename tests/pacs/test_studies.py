@@ -9,6 +9,7 @@ import pytest
 from pacs import multipart, part10
 from pacs.adapter import Pacs, StudySearch
 from pacs.attributes import JSONDataset, tag
+from pacs.caching.states import SeriesRef
 from pacs.errors import Conflict, NotFound, PacsFault, PacsUnauthorized, PacsUnavailable, Refused
 from pacs.stow import NewObject
 from tests.pacs.scripted import Exchange, Script, ScriptedPacs, scripted_pacs
@@ -350,6 +351,6 @@ async def test_studies_come_newest_first_and_undated_ones_last() -> None:
 async def test_many_series_are_asked_for_in_few_requests() -> None:
     uids = [f"1.2.{n}.{'9' * 50}" for n in range(200)]
     async with pacs_that(lambda exchange: exchange.json([])) as (pacs, server):
-        await pacs.instances("P1", uids)
+        await pacs.instances("P1", [SeriesRef("1.1", uid) for uid in uids])
         assert 2 <= len(server.exchanges) <= 4
         assert all("PatientID=P1" in target and len(target) < 5000 for target in server.targets)

@@ -1,0 +1,133 @@
+"""The instances of series, read through the cache: what the PACS's own state of a series still vouches for is not read.
+
+The patient is part of what an entry is kept under, and the state is asked for that patient's series alone: the fence
+holds for what is kept as for what is read.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from pacs.attributes import Dataset
+from pacs.caching.bounded import BoundedCache, Key
+from pacs.caching.rows import compact, weight_bytes
+from pacs.caching.states import SeriesRef, State, Witness
+from pacs.errors import PacsError
+
+ALWAYS = frozenset({"StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "PatientID", "InstanceNumber"})
+"""What is kept of every instance, asked for or not: whose it is, and where it stands."""
+_LAST = 2**31  # where an instance without a number stands
+
+Read = Callable[[str, Sequence[SeriesRef], frozenset[str]], Awaitable[list[Dataset]]]
+"""The instances of a patient's series with these attributes, asked of the PACS now."""
+
+
+@dataclass(frozen=True, slots=True)
+class _What:
+    """Under what the instances of a series are kept."""
+
+    patient_id: str
+    keywords: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    state: State
+    read_at: float
+    rows: list[Dataset]
+
+    def still_holds(self, state: State) -> bool:
+        return self.state == state and time.monotonic() - self.read_at < state.lasts_seconds
+
+
+class CachedInstances:
+    """Reads instances by `read`, and keeps them where `witness` can vouch for them."""
+
+    def __init__(self, cache: BoundedCache, witness: Witness, read: Read) -> None:
+        self._cache = cache
+        self._witness = witness
+        self._read = read
+
+    async def of(
+        self, patient_id: str, series: Iterable[SeriesRef], include: Iterable[str]
+    ) -> dict[str, list[Dataset]]:
+        """The patient's instances of each of these series that has any, by Instance Number; nobody may change them."""
+        refs = list({ref.series: ref for ref in series}.values())
+        what = _What(patient_id, ALWAYS | frozenset(include))
+        states = await asyncio.gather(*(self._state(ref, patient_id) for ref in refs))
+        found: dict[str, list[Dataset]] = {}
+        missing: list[tuple[SeriesRef, State | None]] = []
+        for ref, state in zip(refs, states, strict=True):
+            rows = self._kept(ref, what, state) if state else None
+            if rows is None:
+                missing.append((ref, state))
+            else:
+                found[ref.series] = rows
+        if missing:
+            found |= await self._fill(what, missing)
+        return found
+
+    async def _state(self, ref: SeriesRef, patient_id: str) -> State | None:
+        if not self._cache.is_on or not ref.study:
+            return None
+        try:
+            return await self._witness.state(ref, patient_id)
+        except PacsError:  # who cannot vouch is no reason not to ask for the instances themselves
+            return None
+
+    def _kept(self, ref: SeriesRef, what: _What, state: State) -> list[Dataset] | None:
+        kept = (key for key in self._cache.keys(ref.study, ref.series) if _has(key, what))
+        for key in (Key(ref.study, ref.series, what), *kept):
+            entry: _Entry | None = self._cache.get(key)
+            if entry and entry.still_holds(state):
+                return entry.rows
+            self._cache.remove(key)
+        return None
+
+    async def _fill(self, what: _What, missing: list[tuple[SeriesRef, State | None]]) -> dict[str, list[Dataset]]:
+        """Reads what is not kept, and keeps what has a state; the state was read first."""
+        fillings = {ref.study: self._cache.filling(ref.study) for ref, _ in missing}
+        read_at = time.monotonic()
+        with ExitStack() as stack:
+            begun = {study: stack.enter_context(filling) for study, filling in fillings.items()}
+            found = dealt(await self._read(what.patient_id, [ref for ref, _ in missing], what.keywords))
+            for ref, state in missing:
+                if state is None or not _is_whole(ref, found.get(ref.series, [])):
+                    continue
+                kept = found[ref.series] = compact(found[ref.series], what.keywords)
+                entry = _Entry(state, read_at, kept)
+                self._cache.put(Key(ref.study, ref.series, what), entry, weight_bytes(kept), begun[ref.study])
+        return found
+
+
+def _has(key: Key, wanted: _What) -> bool:
+    """Whether what is kept has all that is wanted."""
+    kept = key.what
+    if not isinstance(kept, _What) or kept.patient_id != wanted.patient_id:
+        return False
+    return "all" in kept.keywords or ("all" not in wanted.keywords and wanted.keywords <= kept.keywords)
+
+
+def dealt(rows: Iterable[Dataset]) -> dict[str, list[Dataset]]:
+    """The rows of each series, by Instance Number and UID."""
+    found: dict[str, list[Dataset]] = {}
+    for row in rows:
+        found.setdefault(row.text("SeriesInstanceUID") or "", []).append(row)
+    for own in found.values():
+        own.sort(key=_place)
+    return found
+
+
+def _is_whole(ref: SeriesRef, rows: list[Dataset]) -> bool:
+    """Whether the rows say whose they are, are of this study and as many as were counted: else they are not kept."""
+    if not rows or any("PatientID" not in row or row.text("StudyInstanceUID") != ref.study for row in rows):
+        return False
+    count = ref.row.integer("NumberOfSeriesRelatedInstances") if ref.row else None
+    return count is None or count == len(rows)
+
+
+def _place(row: Dataset) -> tuple[int, str]:
+    number = row.integer("InstanceNumber")
+    return _LAST if number is None else number, row.text("SOPInstanceUID") or ""

@@ -1,0 +1,156 @@
+"""The states of series in Orthanc, exact and without a clock.
+
+Orthanc numbers its changes, and gives every file that it stores a UUID of its own. While the number of the last change
+is the same nothing came, and while the series has as many instances as before nothing went either: one request of
+0.3 ms for all series of a query. If something came, somewhere, the UUIDs of the series' own files tell whether it
+touched them (2 ms for 100 instances; measured on 1.10.1, whose search takes 1.5 ms an instance).
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cachetools import LRUCache
+
+from pacs.attributes import Dataset, tag
+from pacs.caching.flights import Flights
+from pacs.caching.states import COUNTED, SeriesRef, State
+from pacs.dicomweb import DicomWeb
+from pacs.errors import NotFound, PacsFault
+
+_REMEMBERED = 10_000
+_AT_ONCE = 8
+_FROM_FILES = frozenset({"SOPInstanceUID", "InstanceNumber", "NumberOfFrames"})
+"""What Orthanc keeps of every instance in its index, by default and always."""
+_FROM_PLACE = frozenset({"StudyInstanceUID", "SeriesInstanceUID", "PatientID"})
+_VRS = {"SOPInstanceUID": "UI", "InstanceNumber": "IS", "NumberOfFrames": "IS"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A series after change number `last`."""
+
+    last: int
+    count: int
+    digest: str
+
+
+class OrthancWitness:
+    """Tells states by the REST API of one Orthanc, to whose root `web` leads."""
+
+    def __init__(self, web: DicomWeb) -> None:
+        self._web = web
+        self._flights = Flights()
+        self._gate = asyncio.Semaphore(_AT_ONCE)
+        self._seen: LRUCache[str, _Seen] = LRUCache(_REMEMBERED)
+        self._ids: LRUCache[tuple[str, str], str] = LRUCache(_REMEMBERED)
+
+    @property
+    def row_keywords(self) -> frozenset[str]:
+        """See `Witness`."""
+        return COUNTED
+
+    async def is_there(self) -> bool:
+        """Whether this is an Orthanc that tells of its changes."""
+        try:
+            return await self._last_change() is not None
+        except (NotFound, PacsFault):
+            return False
+
+    async def state(self, series: SeriesRef, patient_id: str | None) -> State | None:
+        """See `Witness`."""
+        id_ = await self._id(series, patient_id)
+        if id_ is None:
+            return None
+        try:
+            seen = self._seen.get(id_)
+            if seen and await self._count(series, id_) == seen.count and await self._last_change() == seen.last:
+                return State(seen.digest)
+            return await self._flights.join_next(("state", id_), lambda: self._look(id_))
+        except NotFound:
+            return None
+
+    async def instances(self, series: SeriesRef, patient_id: str, include: frozenset[str]) -> list[Dataset] | None:
+        """The instances of the patient's series from Orthanc's index; None where it does not have what is asked for."""
+        if not include <= _FROM_FILES | _FROM_PLACE:
+            return None
+        try:
+            files = await self._files(orthanc_id(patient_id, series.study, series.series))
+        except NotFound:
+            return None
+        place = {"PatientID": patient_id, "StudyInstanceUID": series.study, "SeriesInstanceUID": series.series}
+        shared = {
+            tag(keyword): _element("LO" if keyword == "PatientID" else "UI", text) for keyword, text in place.items()
+        }
+        return [Dataset(_own(file) | shared) for file in files]
+
+    async def _look(self, id_: str) -> State:
+        """The order counts: what comes after the number is noticed by the next number."""
+        last = await self._last_change()
+        files = await self._files(id_)
+        digest = hashlib.sha256("\n".join(sorted(_uuid(file) for file in files)).encode()).hexdigest()
+        if last:  # an empty log tells nothing
+            self._seen[id_] = _Seen(last, len(files), digest)
+        return State(digest)
+
+    async def _count(self, series: SeriesRef, id_: str) -> int | None:
+        if series.row is not None:
+            return series.row.integer("NumberOfSeriesRelatedInstances")
+        found = await self._flights.join_next(("series", id_), lambda: self._json(f"series/{id_}"))
+        instances = found.get("Instances") if isinstance(found, Mapping) else None
+        return len(instances) if isinstance(instances, list) else None
+
+    async def _last_change(self) -> int | None:
+        """The number of the newest change, 0 for an empty log; None for what is not Orthanc's answer."""
+        found = await self._flights.join_next("last", lambda: self._json("changes", "last"))
+        last = found.get("Last") if isinstance(found, Mapping) and isinstance(found.get("Changes"), list) else None
+        return last if isinstance(last, int) else None
+
+    async def _files(self, id_: str) -> list[Mapping[str, Any]]:
+        async with self._gate:
+            found = await self._json(f"series/{id_}/instances")
+        if not isinstance(found, list) or not all(isinstance(one, Mapping) for one in found):
+            raise PacsFault("this is not how Orthanc's REST API answers")
+        return found
+
+    async def _id(self, series: SeriesRef, patient_id: str | None) -> str | None:
+        """Orthanc's own name of the series; None where several patients have it."""
+        if patient_id is not None:
+            return orthanc_id(patient_id, series.study, series.series)
+        place = series.study, series.series
+        if place not in self._ids:
+            found = (await self._web.request("POST", "tools/lookup", content=series.series.encode())).json()
+            ids = [one.get("ID") for one in found if isinstance(one, Mapping) and one.get("Type") == "Series"]
+            if len(ids) != 1 or not isinstance(ids[0], str):
+                return None
+            self._ids[place] = ids[0]
+        return self._ids[place]
+
+    async def _json(self, path: str, query: str = "") -> Any:
+        return (await self._web.request("GET", path, query=query)).json()
+
+
+def orthanc_id(*uids: str) -> str:
+    """Orthanc's name of what a patient, study, series and instance lead to (Orthanc Book, "Orthanc identifiers")."""
+    digest = hashlib.sha1("|".join(uids).encode(), usedforsecurity=False).hexdigest()
+    return "-".join(digest[start : start + 8] for start in range(0, 40, 8))
+
+
+def _uuid(file: Mapping[str, Any]) -> str:
+    uuid = file.get("FileUuid")
+    if not isinstance(uuid, str) or not uuid:
+        raise PacsFault("Orthanc does not tell the UUIDs of its files")
+    return uuid
+
+
+def _own(file: Mapping[str, Any]) -> dict[str, Any]:
+    tags = file.get("MainDicomTags")
+    if not isinstance(tags, Mapping) or not tags.get("SOPInstanceUID"):
+        raise PacsFault("Orthanc does not tell the UIDs of its instances")
+    return {tag(keyword): _element(vr, tags[keyword]) for keyword, vr in _VRS.items() if tags.get(keyword)}
+
+
+def _element(vr: str, text: object) -> dict[str, Any]:
+    return {"vr": vr, "Value": [text]}

@@ -1,0 +1,66 @@
+"""Which witness a PACS has: found out at the first use, once."""
+
+import asyncio
+from dataclasses import replace
+from urllib.parse import urlsplit, urlunsplit
+
+import structlog
+
+from pacs.attributes import Dataset
+from pacs.caching.orthanc_states import OrthancWitness
+from pacs.caching.states import CountWitness, Find, SeriesRef, State, Witness
+from pacs.dicomweb import DicomWeb, PacsAddress
+
+log = structlog.get_logger(__name__)
+
+
+class ChosenWitness:
+    """Orthanc's own API where the PACS is an Orthanc that lets us use it, else its counts."""
+
+    def __init__(self, address: PacsAddress, find: Find) -> None:
+        self._counts = CountWitness(find, tells_updates=address.tells_updates)
+        root = _root(address)
+        self._web = DicomWeb(replace(address, url=root)) if root else None
+        self._orthanc = OrthancWitness(self._web) if self._web else None
+        self._chosen: Witness | None = None if self._orthanc else self._counts
+        self._choosing = asyncio.Lock()
+
+    @property
+    def row_keywords(self) -> frozenset[str]:
+        """See `Witness`."""
+        return (self._chosen or self._counts).row_keywords
+
+    async def aclose(self) -> None:
+        """Closes all connections."""
+        if self._web is not None:
+            await self._web.aclose()
+
+    async def state(self, series: SeriesRef, patient_id: str | None) -> State | None:
+        """See `Witness`."""
+        return await (self._chosen or await self._choose()).state(series, patient_id)
+
+    async def from_index(self, series: SeriesRef, patient_id: str, include: frozenset[str]) -> list[Dataset] | None:
+        """See `OrthancWitness.instances`; None for other PACSs."""
+        if self._orthanc is None or self._chosen is not self._orthanc or not series.study:
+            return None
+        return await self._orthanc.instances(series, patient_id, include)
+
+    async def _choose(self) -> Witness:
+        """Raises the errors of `pacs.errors` when the PACS does not answer; then the next use asks again."""
+        async with self._choosing:
+            if self._chosen is None:
+                orthanc = self._orthanc
+                self._chosen = orthanc if orthanc and await orthanc.is_there() else self._counts
+                log.info(
+                    "the PACS's state is known", by="Orthanc's changes" if self._chosen is orthanc else "its counts"
+                )
+            return self._chosen
+
+
+def _root(address: PacsAddress) -> str | None:
+    """Where Orthanc has its own API if the address is that of its DICOMweb plugin: one step above."""
+    parts = urlsplit(address.url)
+    above, slash, _ = parts.path.rstrip("/").rpartition("/")
+    if address.socket is not None or not slash:
+        return None
+    return urlunsplit((parts.scheme, parts.netloc, above, "", ""))

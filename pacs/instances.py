@@ -1,0 +1,126 @@
+"""The instances of many series, asked of a PACS in the way that is cheapest for it.
+
+Three ways: Orthanc's own index where all that is asked for is in it; one search for many series (QIDO-RS); or the
+metadata of each series (WADO-RS), which some servers have faster than a search (Orthanc 1.10: half the time) and most
+do not. Which of the last two it is, is measured once, on the first series that are read.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+
+import orjson
+
+from pacs.attributes import Dataset
+from pacs.caching.states import SeriesRef
+from pacs.dicomweb import DicomWeb
+from pacs.errors import NotFound, PacsFault
+from pacs.queries import Match
+
+_AT_ONCE = 4
+_ROWS_A_SEARCH = 1_000
+"""Reading more at once would hold up other requests for longer than 25 ms."""
+_MOST_METADATA_BYTES = 4_000_000
+_ROWS_OF_A_PROBE = 10
+_ALL = "all"
+
+Search = Callable[[str, Sequence[str], frozenset[str]], Awaitable[list[Dataset]]]
+"""The patient's instances of series with these UIDs, by QIDO-RS."""
+FromIndex = Callable[[SeriesRef, str, frozenset[str]], Awaitable[list[Dataset] | None]]
+
+
+class InstanceReader:
+    """Reads from one PACS."""
+
+    def __init__(self, web: DicomWeb, search: Search, from_index: FromIndex) -> None:
+        self._web = web
+        self._search = search
+        self._from_index = from_index
+        self._gate = asyncio.Semaphore(_AT_ONCE)
+        self._search_seconds: float | None = None
+        self._metadata_seconds: float | None = None
+        self._metadata_bytes = 0
+        self._probing = asyncio.Lock()
+
+    async def read(self, patient_id: str, series: Sequence[SeriesRef], include: frozenset[str]) -> list[Dataset]:
+        """The patient's instances of these series, in no order."""
+        indexed = await asyncio.gather(*(self._from_index(ref, patient_id, include) for ref in series))
+        found = [row for rows in indexed if rows is not None for row in rows]
+        left = [ref for ref, rows in zip(series, indexed, strict=True) if rows is None]
+        if _ALL not in include:
+            left = await self._probe(patient_id, left, include, found)
+        by_metadata = [] if _ALL in include else [ref for ref in left if self._is_cheaper_by_metadata(ref)]
+        by_search = [ref for ref in left if ref not in by_metadata]
+        answers = await asyncio.gather(
+            *(self._by_metadata(patient_id, ref, include) for ref in by_metadata),
+            *(self._by_search(patient_id, batch, include) for batch in _batches(by_search)),
+        )
+        return [*found, *(row for rows in answers for row in rows)]
+
+    async def _probe(
+        self, patient_id: str, series: list[SeriesRef], include: frozenset[str], found: list[Dataset]
+    ) -> list[SeriesRef]:
+        """Reads a series in the way whose price is not known yet; the series that are left."""
+        left = list(series)
+        while self._metadata_seconds is None and (ref := next(filter(_is_fit_for_probe, left), None)):
+            async with self._probing:
+                if self._metadata_seconds is not None:
+                    break
+                left.remove(ref)
+                began = time.perf_counter()
+                if self._search_seconds is None:
+                    rows = await self._search(patient_id, [ref.series], include)
+                    self._search_seconds = _each(began, rows)
+                else:
+                    rows = await self._by_metadata(patient_id, ref, include)
+                    self._metadata_seconds = _each(began, rows)
+                    self._metadata_bytes = self._metadata_bytes or len(orjson.dumps(rows[0].json)) if rows else 0
+                found += rows
+        return left
+
+    def _is_cheaper_by_metadata(self, ref: SeriesRef) -> bool:
+        if self._search_seconds is None or self._metadata_seconds is None:
+            return False
+        is_small = self._metadata_bytes * _count(ref) <= _MOST_METADATA_BYTES
+        return bool(ref.study) and ref.row is not None and is_small and self._metadata_seconds < self._search_seconds
+
+    async def _by_metadata(self, patient_id: str, ref: SeriesRef, include: frozenset[str]) -> list[Dataset]:
+        """What is not there, not the patient's or not as much as was counted is searched for after all."""
+        wanted = {"PatientID": patient_id, "StudyInstanceUID": ref.study, "SeriesInstanceUID": ref.series}
+        match = Match(dict(wanted))
+        try:
+            async with self._gate:
+                json = await self._web.search(f"studies/{ref.study}/series/{ref.series}/metadata")
+        except (NotFound, PacsFault):
+            json = []
+        rows = [row for row in map(Dataset, json) if match.accepts(row)]
+        return rows if len(rows) == _count(ref) else await self._search(patient_id, [ref.series], include)
+
+    async def _by_search(self, patient_id: str, batch: list[str], include: frozenset[str]) -> list[Dataset]:
+        async with self._gate:
+            return await self._search(patient_id, batch, include)
+
+
+def _is_fit_for_probe(ref: SeriesRef) -> bool:
+    return bool(ref.study) and _count(ref) >= _ROWS_OF_A_PROBE
+
+
+def _count(ref: SeriesRef) -> int:
+    return (ref.row.integer("NumberOfSeriesRelatedInstances") if ref.row else None) or 0
+
+
+def _each(began: float, rows: list[Dataset]) -> float:
+    return (time.perf_counter() - began) / max(1, len(rows))
+
+
+def _batches(series: list[SeriesRef]) -> list[list[str]]:
+    """UIDs in as few searches as bring no more rows each than can be read at once."""
+    batches: list[list[str]] = []
+    rows = _ROWS_A_SEARCH
+    for ref in series:
+        if rows + _count(ref) > _ROWS_A_SEARCH or not batches:
+            batches.append([])
+            rows = 0
+        batches[-1].append(ref.series)
+        rows += _count(ref)
+    return batches
