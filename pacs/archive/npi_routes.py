@@ -6,12 +6,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import orjson
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from pacs.archive import bulkdata, http, npi_search, npi_store, wholeness
+from pacs.archive import bulkdata, http, npi_search, npi_store, representations, wholeness
 from pacs.archive.deleting import DeleteService, not_allowed
 from pacs.archive.destinations import uid_of
 from pacs.archive.files import FileStore, relative_path
@@ -69,28 +70,24 @@ class _Service:
         return await self._services.store.take(request, Collection(self._resource, _uid(request)))
 
     async def search(self, request: Request) -> Response:
-        """§12.6: 200 with a list, which may be empty."""
-        http.require_json(request)
+        """§12.6: 200 with a list, which may be empty; 204 for an empty one in XML."""
+        media_type = representations.chosen(request)
         asked = http.parse_search(request.url.query)
         base = http.base_url(request)
         found = await self._services.index.read(
             lambda connection: npi_search.run(connection, self._resource, asked, base)
         )
-        return http.dicom_json(found, warnings=asked.warnings)
+        return representations.answer(media_type, found, asked.warnings)
 
     async def retrieve(self, request: Request) -> Response:
-        """§12.4: as DICOM JSON, which is the default of table 12.1.3-1, or as a file, alone or in a part."""
-        ranges = http.media_ranges(request)
-        as_file = [accepted for accepted in ranges if accepted.admits_within(http.DICOM)]
-        as_json = [accepted for accepted in ranges if _admits_json(accepted)]
-        best = next((accepted for accepted in ranges if accepted in as_json or accepted in as_file), None)
-        if best is None:
-            raise HTTPException(406, f"only {http.DICOM_JSON} and {http.DICOM} are served here")
+        """§12.4, in the types of table 12.1.3-1: DICOM JSON, the default; the file, alone or in a part; DICOM XML."""
+        media_type = representations.chosen(request, or_file=True)
         found = await self._find(request)
-        if best in as_json:
-            own = url(self._resource, found.sop_instance_uid, http.base_url(request))
-            return http.raw_json(b"[" + absolute(found.metadata, own) + b"]")
-        return await self._services.retrieve.send(request, as_file, [(found, self._path(found))])
+        if media_type == http.DICOM:
+            ranges = [accepted for accepted in http.media_ranges(request) if accepted.admits_within(http.DICOM)]
+            return await self._services.retrieve.send(request, ranges, [(found, self._path(found))])
+        own = url(self._resource, found.sop_instance_uid, http.base_url(request))
+        return representations.answer(media_type, [orjson.loads(absolute(found.metadata, own))])
 
     async def bulk_data(self, request: Request) -> Response:
         """`GET …/bulkdata/{path}`: the value that a `BulkDataURI` stands for."""
@@ -129,10 +126,6 @@ class _Service:
 
     def _path(self, found: NonPatientInstance) -> Path:
         return self._services.files.path(self._resource.name, found.sop_instance_uid)
-
-
-def _admits_json(accepted: http.MediaRange) -> bool:
-    return accepted.admits(http.DICOM_JSON) or accepted.admits("application/json")
 
 
 def _uid(request: Request) -> str | None:

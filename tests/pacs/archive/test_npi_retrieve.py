@@ -3,6 +3,7 @@
 import io
 import sqlite3
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pydicom
 import pydicom.uid
@@ -15,6 +16,7 @@ from tests.pacs.archive.samples import encode, instance
 from tests.pacs.archive.serving import Archive, parts_of, running, stow_body
 
 FILE = 'multipart/related; type="application/dicom"'
+XML = 'multipart/related; type="application/dicom+xml"'
 
 
 async def store(archive: Archive, path: str, *files: bytes) -> None:
@@ -158,3 +160,16 @@ async def test_deleting_is_off_unless_allowed_and_takes_the_file_too(tmp_path: P
         assert await archive.search("/color-palettes") == []
         await store(archive, "color-palettes", color_palette(ContentLabel="NEW"))
     assert verify(tmp_path).is_clean
+
+
+async def test_datasets_are_had_in_xml(archive: Archive) -> None:
+    await store(archive, "hanging-protocols", hanging_protocol())
+    for path in ("/hanging-protocols", "/hanging-protocols/1.2.5.2"):
+        answer = await archive.get(path, f"{XML}, application/dicom+json; q=0.5")
+        assert answer.headers["content-type"].startswith(f"{XML}; boundary=")
+        (part,) = await parts_of(answer)
+        told = {one.get("keyword"): one for one in ElementTree.fromstring(part)}
+        assert told["HangingProtocolName"][0].text == "CHEST2"
+        assert len(told["HangingProtocolDefinitionSequence"]) == 2
+    assert (await archive.get("/hanging-protocols", XML, HangingProtocolName="NONE")).status_code == 204
+    assert (await archive.get("/hanging-protocols", "application/dicom+xml")).status_code == 406

@@ -1,0 +1,54 @@
+"""Datasets as clients take them: DICOM JSON, which is the default, or parts in DICOM XML (PS3.18 §8.7.3.2)."""
+
+from collections.abc import AsyncGenerator, Iterable, Sequence
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from pacs.archive import http, native_xml
+from pacs.archive.parts import Part, multipart_response
+from pacs.attributes import JSONDataset
+
+PARTS_OF_XML = f'{http.MULTIPART}; type="{http.DICOM_XML}"'
+
+
+def admits_json(accepted: http.MediaRange) -> bool:
+    """Whether DICOM JSON falls under a range, by its own name or as `application/json`."""
+    return accepted.admits(http.DICOM_JSON) or accepted.admits("application/json")
+
+
+def admits_xml(accepted: http.MediaRange) -> bool:
+    """Whether parts in DICOM XML fall under a range."""
+    return accepted.admits(http.MULTIPART) and accepted.admits_within(http.DICOM_XML)
+
+
+def chosen(request: Request, *, or_file: bool = False) -> str:
+    """DICOM JSON or DICOM XML, or the file itself, whichever the client prefers; 406 when it takes none of them."""
+    for accepted in http.media_ranges(request):
+        if admits_json(accepted):
+            return http.DICOM_JSON
+        if or_file and accepted.admits_within(http.DICOM):
+            return http.DICOM
+        if admits_xml(accepted):
+            return http.DICOM_XML
+    served = [http.DICOM_JSON, PARTS_OF_XML, *([http.DICOM] if or_file else [])]
+    raise HTTPException(406, f"served here are only {', '.join(served)}")
+
+
+def answer(media_type: str, datasets: Sequence[JSONDataset], warnings: Iterable[str] = ()) -> Response:
+    """The datasets in what was chosen. No parts make no body: without datasets XML is a 204."""
+    if media_type == http.DICOM_JSON:
+        return http.dicom_json(datasets, warnings=warnings)
+    if not datasets:
+        return Response(status_code=204, headers=http.warning_header(warnings))
+    return multipart_response([_part(dataset) for dataset in datasets], http.DICOM_XML, http.warning_header(warnings))
+
+
+def _part(dataset: JSONDataset) -> Part:
+    encoded = native_xml.encode(dataset)
+
+    async def pieces() -> AsyncGenerator[bytes, None]:
+        yield encoded
+
+    return Part(http.DICOM_XML, len(encoded), pieces())
