@@ -105,20 +105,18 @@ def archive(
 @archive_app.command()
 def check(context: typer.Context) -> None:
     """Verifies the stored files against the index, while the embedded PACS is stopped."""
-    import sqlite3
-
+    from pacs.archive.faults import ArchiveUnusable
     from pacs.archive.lock import ArchiveLocked
     from pacs.archive.verify import verify
 
     try:
         report = verify(context.obj)
-    except (ArchiveLocked, OSError) as error:
+    except (ArchiveLocked, ArchiveUnusable, OSError) as error:
         _fail(error)
-    except sqlite3.Error as error:
-        _fail(f"the index cannot be read: {error}")
     problems = {
         "missing": report.missing,
         "damaged": report.damaged,
+        "unreadable": report.unreadable,
         "not in the index": report.unknown,
         "index": report.index_errors,
     }

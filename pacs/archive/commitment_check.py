@@ -4,15 +4,17 @@ from enum import IntEnum
 
 import structlog
 
+from pacs.archive import wholeness
 from pacs.archive.commitment_store import Reference
 from pacs.archive.files import FileStore
 from pacs.archive.index import Index
-from pacs.archive.verify import file_state
+from pacs.archive.stored_files import StoredFile
 
 log = structlog.get_logger(__name__)
 
 _OBJECT = """
-    SELECT sop_class_uid, folder, series_instance_uid, file_bytes, digest FROM stored_files WHERE sop_instance_uid = ?
+    SELECT sop_class_uid, series_instance_uid, folder, sop_instance_uid, transfer_syntax_uid, file_bytes, digest
+    FROM stored_files WHERE sop_instance_uid = ?
 """
 
 
@@ -31,14 +33,15 @@ def look_at(index: Index, files: FileStore, reference: Reference) -> FailureReas
     row = index.read_now(lambda connection: connection.execute(_OBJECT, (uid,)).fetchone())
     if row is None:
         return FailureReason.NO_SUCH_INSTANCE
-    sop_class, folder, series, file_bytes, digest = row
+    sop_class, series, *rest = row
+    stored = StoredFile(*rest)
     if sop_class != reference.sop_class_uid:
         return FailureReason.CLASS_INSTANCE_CONFLICT
     told = (reference.study_instance_uid, reference.series_instance_uid)
-    if told not in ((None, None), (folder, series)):
+    if told not in ((None, None), (stored.folder, series)):
         return FailureReason.NO_SUCH_INSTANCE
     try:
-        is_whole = file_state(files.path(folder, uid)) == (file_bytes, digest)
+        is_whole = wholeness.is_whole(stored, files.path(stored.folder, uid))
     except OSError:
         is_whole = False
     if not is_whole:

@@ -12,8 +12,11 @@ CREATE TABLE non_patient_instances (
 );
 CREATE INDEX non_patient_instances_by_resource ON non_patient_instances (resource, id);
 
-CREATE VIEW stored_files (folder, series_instance_uid, sop_instance_uid, sop_class_uid, file_bytes, digest) AS
-    SELECT study_instance_uid, series_instance_uid, sop_instance_uid, sop_class_uid, file_bytes, digest
+CREATE VIEW stored_files
+    (folder, series_instance_uid, sop_instance_uid, sop_class_uid, transfer_syntax_uid, file_bytes, digest) AS
+    SELECT study_instance_uid, series_instance_uid, sop_instance_uid, sop_class_uid, transfer_syntax_uid, file_bytes,
+        digest
     FROM instances JOIN series ON series.id = instances.series JOIN studies ON studies.id = series.study
     UNION ALL
-    SELECT resource, NULL, sop_instance_uid, sop_class_uid, file_bytes, digest FROM non_patient_instances;
+    SELECT resource, NULL, sop_instance_uid, sop_class_uid, transfer_syntax_uid, file_bytes, digest
+    FROM non_patient_instances;

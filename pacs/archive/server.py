@@ -55,6 +55,9 @@ def run(
         threading.Thread(target=_end_with_parent, args=(server,), daemon=True, name="archive-parent").start()
     try:
         server.run()
+    except SystemExit:  # what uvicorn makes of a start that failed
+        if archive.failure is None:
+            raise
     finally:
         lock.release()
     if archive.failure is not None:

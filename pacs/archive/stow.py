@@ -19,8 +19,9 @@ from pacs.archive import http, store_report
 from pacs.archive.destinations import Destination, Studies
 from pacs.archive.faults import Fault, report
 from pacs.archive.files import FileStore
-from pacs.archive.filing import CANNOT_UNDERSTAND, OUT_OF_RESOURCES, Filing, Outcome
+from pacs.archive.filing import Filing
 from pacs.archive.incoming import Incoming
+from pacs.archive.outcomes import CANNOT_UNDERSTAND, OUT_OF_RESOURCES, Outcome
 from pacs.archive.received import Received
 from pacs.archive.store_report import Result
 from pacs.errors import BadDicom

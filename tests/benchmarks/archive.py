@@ -18,7 +18,7 @@ from statistics import median
 import orjson
 
 from pacs.archive import search
-from pacs.archive.filing import Entries
+from pacs.archive.entries import Entries
 from pacs.archive.http import parse_search
 from pacs.archive.index import Index
 from pacs.archive.levels import Level

@@ -17,8 +17,9 @@ from pacs.archive.dimse.service import Caller, Sending, Service, Sink, sink_of
 from pacs.archive.dimse.statuses import status
 from pacs.archive.faults import report
 from pacs.archive.files import FileStore
-from pacs.archive.filing import CANNOT_UNDERSTAND, OUT_OF_RESOURCES, Filing
+from pacs.archive.filing import Filing
 from pacs.archive.incoming import Incoming
+from pacs.archive.outcomes import CANNOT_UNDERSTAND, OUT_OF_RESOURCES
 from pacs.archive.received import Received
 from pacs.archive.transcoding import meta_bytes
 from pacs.errors import BadDicom

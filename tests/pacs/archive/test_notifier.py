@@ -1,15 +1,19 @@
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
+import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from pacs.announcement import Announcement
+from pacs.archive import app
+from pacs.archive.index import Index
 from pacs.archive.options import ArchiveOptions
 from tests.pacs.archive.samples import dataset, encode, instance
 from tests.pacs.archive.serving import Archive, running, serving
@@ -151,3 +155,49 @@ async def test_a_study_of_nobody_is_not_announced(tmp_path: Path) -> None:
         await callback.until(lambda: len(callback.bodies) == 1)
         await asyncio.sleep(2 * STABLE_SECONDS)
     assert [body["StudyInstanceUID"] for body in callback.bodies] == ["1.2.3.1"]
+
+
+async def test_faults_of_the_index_end_no_announcing_and_repeat_no_event(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    callback, index = Callback(), Index(tmp_path)
+    monkeypatch.setattr(app, "Index", lambda _: index)
+    async with announcing(tmp_path, callback) as archive:
+        await archive.store(instance())
+        await callback.until(lambda: len(callback.bodies) == 1)
+        with monkeypatch.context() as patched:
+            patched.setattr(Index, "read", failing)
+            await archive.store(instance(StudyInstanceUID="1.2.3.2", SOPInstanceUID="1.2.3.2.1.1"))
+            await asyncio.sleep(0.1)
+        await callback.until(lambda: len(callback.bodies) == 2)
+        await archive.store(
+            instance(StudyInstanceUID="1.2.3.3", SOPInstanceUID="1.2.3.3.1.1"),
+            instance(StudyInstanceUID="1.2.3.4", SOPInstanceUID="1.2.3.4.1.1"),
+        )
+        with monkeypatch.context() as patched:
+            patched.setattr(Index, "write", failing)
+            await callback.until(lambda: len(callback.bodies) == 4)
+            await asyncio.sleep(0.6)  # it is tried again meanwhile
+        await callback.until(lambda: not index.read_now(unannounced))
+    assert [body["StudyInstanceUID"] for body in callback.bodies[:2]] == ["1.2.3.1", "1.2.3.2"]
+    assert {body["StudyInstanceUID"] for body in callback.bodies[2:]} == {"1.2.3.3", "1.2.3.4"}
+
+
+async def failing(*_: Any) -> None:
+    raise sqlite3.DatabaseError("database disk image is malformed")
+
+
+def unannounced(connection: sqlite3.Connection) -> bool:
+    (number,) = connection.execute("SELECT count(*) FROM studies WHERE notified_version < version").fetchone()
+    return bool(number)
+
+
+async def test_a_study_whose_attributes_are_damaged_is_announced_all_the_same(tmp_path: Path) -> None:
+    callback = Callback()
+    async with announcing(tmp_path, callback) as archive:
+        await archive.store(instance(), instance(StudyInstanceUID="1.2.3.2", SOPInstanceUID="1.2.3.2.1.1"))
+        with closing(sqlite3.connect(tmp_path / "index.sqlite")) as connection, connection:
+            connection.execute("UPDATE studies SET attributes = x'7b22' WHERE study_instance_uid = '1.2.3.1'")
+        await callback.until(lambda: len(callback.bodies) == 2)
+    told = {body["StudyInstanceUID"]: (body["PatientID"], body["AccessionNumber"]) for body in callback.bodies}
+    assert told == {"1.2.3.1": ("P1", None), "1.2.3.2": ("P1", "A1")}

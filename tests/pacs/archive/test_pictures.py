@@ -7,7 +7,6 @@ from dicomweb_client import DICOMwebClient
 from PIL import Image
 
 from pacs.archive.options import ArchiveOptions
-from pacs.archive.verify import verify
 from tests.pacs.archive.samples import instance
 from tests.pacs.archive.serving import Archive, running
 from tests.pacs.archive.test_wado import store
@@ -78,18 +77,3 @@ async def test_what_is_deleted_is_gone_with_its_files_and_can_come_again(tmp_pat
         assert await archive.search("/studies") == []
         assert list((tmp_path / "files").rglob("*.dcm")) == []
         assert (await archive.store(instance())).status_code == 200
-
-
-async def test_a_check_finds_what_is_missing_damaged_and_unknown(tmp_path: Path) -> None:
-    async with running(ArchiveOptions(data_dir=tmp_path)) as archive:
-        await archive.store(*(instance(SOPInstanceUID=f"1.2.3.1.1.{number}") for number in (1, 2, 3)))
-    assert verify(tmp_path).is_clean
-    first, second, third = sorted((tmp_path / "files").rglob("*.dcm"))
-    first.unlink()
-    second.write_bytes(second.read_bytes()[:-1] + b"x")
-    unknown = third.with_name("1.9.dcm")
-    unknown.write_bytes(b"x")
-    report = verify(tmp_path)
-    names = [[Path(path).name for path in paths] for paths in (report.missing, report.damaged, report.unknown)]
-    assert names == [[first.name], [second.name], [unknown.name]]
-    assert (report.instances, report.index_errors) == (3, ())
