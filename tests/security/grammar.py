@@ -15,12 +15,20 @@ from graphql import (
 )
 from hypothesis import strategies as st
 
+from graph.schema.pagination import Cursors
 from tests.samples import Sample
 
 _DEEPEST = 5
 _ODD_TEXTS = [
     "", " ", "*", "?", "\\", "a,b", "'", '"', "\x00", "\u202e", "𝕏", "é" * 70, "x" * 300, "%00", "../..", "${7*7}",
     "{{7*7}}", "a\nb", "<script>", "2026-02-30", "24:00", "-1", "1e400", "1." * 40, "9" * 64, "1..2",
+]  # fmt: skip
+_FORGED_CURSORS = [
+    Cursors(kind, ()).encode(key)
+    for kind, key in [
+        ("event", (2**64 - 1,)), ("event", (-1,)), ("study", ("\x00", "*", "\uffff")), ("workitem", ("0&x=y", "1.2")),
+        ("workitem", ("20300101000000.000000", "\x00")), ("delivery", ("\x00",)), ("access", ('{"$gt": ""}',)),
+    ]
 ]  # fmt: skip
 _ODD_NUMBERS = [0, 1, 50, 1000, 1001, -1, 2**31 - 1, -(2**31), 2**31]
 _ODD_LITERALS = [
@@ -36,6 +44,7 @@ _ODD_LITERALS = [
     "ENUM",
     '"""b"""',
     "99999999999",
+    "9" * 5000,
     "$v",
 ]
 
@@ -77,7 +86,7 @@ class _Grammar:
     def _field(self, draw: st.DrawFn, type_: Any, name: str, depth: int) -> str:
         field: GraphQLField = type_.fields[name]
         arguments = [
-            f"{argument_name}: {self._literal(draw, argument.type)}"
+            f"{argument_name}: {self._argument(draw, argument_name, argument.type)}"
             for argument_name, argument in field.args.items()
             if isinstance(argument.type, GraphQLNonNull) or draw(st.booleans())
         ]
@@ -90,6 +99,11 @@ class _Grammar:
             below = self._selection(draw, inner, depth + 1) if depth < _DEEPEST else "{ __typename }"
         given = f"({', '.join(arguments)})" if arguments else ""
         return f"{alias}{name}{given}{directive} {below}"
+
+    def _argument(self, draw: st.DrawFn, name: str, type_: GraphQLType) -> str:
+        if name == "after" and self._is_odd and draw(st.booleans()):
+            return _quoted(draw(st.sampled_from(_FORGED_CURSORS)))
+        return self._literal(draw, type_)
 
     def _literal(self, draw: st.DrawFn, type_: GraphQLType) -> str:
         if self._is_odd and draw(st.integers(0, 4)) == 0:
