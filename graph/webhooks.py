@@ -16,7 +16,7 @@ import structlog
 from graph.webhook_messages import GONE, SCHEDULE_SECONDS, Answer, outcome, request, signer
 from persistence.errors import CursorExpired, StoreUnavailable
 from persistence.feed import ExamFeed
-from persistence.records import WEBHOOK_CURSOR, DeliveryState, WebhookDelivery, now
+from persistence.records import WEBHOOK_CURSOR, DeliveryState, ExamEvent, WebhookDelivery, now
 from persistence.store import Store
 
 log = structlog.get_logger(__name__)
@@ -146,7 +146,7 @@ class Deliverer:
         if event is None:
             await self._fail(delivery, "the event is no longer kept")
             return
-        answer = await self._post(request(event, delivery, self._sign, now()))
+        answer = await self._post(event, delivery)
         if answer.status == GONE:
             await _insist(lambda: self._store.disable_webhook(delivery.url))
         after = outcome(delivery, answer, now(), self._schedule_seconds)
@@ -159,8 +159,9 @@ class Deliverer:
         )
         await _insist(lambda: self._store.settle_delivery(after))
 
-    async def _post(self, message: httpx.Request) -> Answer:
+    async def _post(self, event: ExamEvent, delivery: WebhookDelivery) -> Answer:
         try:
+            message = request(event, delivery, self._sign, now())
             async with asyncio.timeout(self._timeout_seconds):
                 response = await self._client.send(message, stream=True)
                 await response.aclose()
@@ -168,6 +169,9 @@ class Deliverer:
             return Answer(None, failure=f"no answer in {self._timeout_seconds:g} seconds")
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             return Answer(None, failure=f"no answer: {type(error).__name__}")
+        except Exception as error:  # whatever it is, the attempt counts, or it would be made for ever
+            log.exception("a webhook cannot be posted", delivery=delivery.id)
+            return Answer(None, failure=f"not posted: {type(error).__name__}")
         return Answer(response.status_code, response.headers.get("retry-after"))
 
     async def _fail(self, delivery: WebhookDelivery, reason: str) -> None:

@@ -3,11 +3,14 @@
 from typing import Annotated, Self
 from urllib.parse import urlsplit
 
+import httpx
 from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import NoDecode
 
 from graph.settings.urls import HttpUrl
 from graph.webhook_messages import signer
+
+_MAX_PORT = 65_535
 
 
 class EventSettings(BaseModel):
@@ -72,7 +75,12 @@ class EventSettings(BaseModel):
 
     @staticmethod
     def _receiver(url: str) -> str:
-        if url and (urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname):
+        try:
+            parts = httpx.URL(url)
+            is_usable = parts.scheme in ("http", "https") and parts.host and (parts.port or 80) <= _MAX_PORT
+        except httpx.InvalidURL:
+            is_usable = False
+        if url and not is_usable:
             raise ValueError("holds something else than URLs: write http:// or https://, a host and a path")
         return url
 

@@ -139,6 +139,16 @@ async def test_nobody_listening_is_a_failed_attempt(feed: ExamFeed, store: Store
     assert (delivery.state, delivery.last_error) == (DeliveryState.FAILED, "no answer: ConnectError")
 
 
+async def test_a_url_that_nothing_can_be_posted_to_fails_as_others_do(
+    feed: ExamFeed, store: Store, deliver: Deliver
+) -> None:
+    await deliver("http://127.0.0.1:99999/hook")  # settings refuse it
+    await feed.append(new_event())
+    (delivery,) = await settled(store)
+    assert (delivery.state, delivery.attempts) == (DeliveryState.FAILED, len(QUICK))
+    assert (delivery.last_error or "").startswith("not posted: ")
+
+
 async def test_a_receiver_that_does_not_answer_in_time_has_failed(
     receiver: Receiver, feed: ExamFeed, store: Store, deliver: Deliver
 ) -> None:
