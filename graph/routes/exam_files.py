@@ -91,12 +91,13 @@ class _FileType:
         return {
             "Cache-Control": self.cache_control,
             "Content-Disposition": f'{self.disposition}; filename="{instance}.{self.extension}"',
+            "Vary": "Authorization, Cookie",
         }
 
 
 _FILE_TYPES = {
     DICOM: _FileType(DICOM, "dcm", "attachment", "private, no-cache"),
-    JPEG: _FileType(JPEG, "jpg", "inline", "private, max-age=31536000, immutable"),
+    JPEG: _FileType(JPEG, "jpg", "inline", "private, max-age=600, immutable"),
 }
 
 

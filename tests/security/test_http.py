@@ -165,19 +165,22 @@ async def test_without_https_nothing_is_said_of_it(api: Api) -> None:
     assert "strict-transport-security" not in (await api.http.get("/health/live")).headers
 
 
-@pytest.mark.attack("patient data left in a browser's or proxy's cache")
+@pytest.mark.attack("patient data left in a browser's or proxy's cache, for whoever sits there next")
 async def test_patient_data_is_not_kept_by_shared_caches(api: Api) -> None:
     (image,) = await stored(api, Exam())
     path = f"/exams/studies/{image.study}/series/{image.series}/instance/{image.instance}"
     urls = [f"{path}?fileType=application/dicom", f"{path}?fileType=image/jpeg"]
     urls.append(f"/exams/studies/{image.study}?fileType=application/zip")
 
-    kept = [(await api.http.get(url)).headers["cache-control"] for url in urls]
+    answers = [await api.http.get(url) for url in urls]
+    kept = [answer.headers["cache-control"] for answer in answers]
     answer = await api.http.post(
         "/graphql", json={"query": f'{{studies(patientID:"{image.patient_id}"){{totalCount}}}}'}
     )
 
     assert all(header.startswith("private") for header in kept)
+    assert [re.findall(r"max-age=\d+", header) for header in kept] == [[], ["max-age=600"], []]
+    assert [answer.headers["vary"] for answer in answers[:2]] == ["Authorization, Cookie"] * 2
     assert answer.headers["cache-control"] == "no-store"
 
 
