@@ -1,93 +1,160 @@
 """Connections that survive the cancelling of those who use them.
 
 A request that is cancelled at the wrong moment leaves its connection in httpcore's pool for good, neither idle nor
-closed (measured on httpcore 1.0.9): after `max_connections` of them every request waits in vain. The moments are two:
-between connecting and the first request, and while an answer is being closed.
+closed (measured on httpcore 1.0.9): after `max_connections` of them every request waits in vain. The moments are:
+assigned and not begun, connected and not begun, while an answer is closed, and a second cancelling within the first.
+So an exchange is a task of its own, which is cancelled once at most, and not before its connection has begun with it;
+and a connection whose user has ended is closed if it is not free by then.
 """
 
 import asyncio
 import ssl
-import sys
 from collections.abc import AsyncIterator
-from importlib.util import find_spec
+from contextvars import ContextVar
 from typing import cast
 
 import httpcore
 import httpx
 
-if find_spec("sniffio") is None:
-    # httpcore asks for it at each of its locks. Where it is not installed, Python searches the disk for it every time:
-    # 0.3 ms a request (measured). With None here the import fails at once, as the import system documents.
-    sys.modules["sniffio"] = None  # type: ignore[assignment]  # the type leaves that out
-
 
 class SteadyTransport(httpx.AsyncHTTPTransport):
     """httpx's transport, but whatever is cancelled, its connection is closed or free for the next request."""
 
-    def __init__(
-        self, *, limits: httpx.Limits | None = None, verify: ssl.SSLContext | None = None, uds: str | None = None
-    ) -> None:
-        context = verify or httpx.create_ssl_context()
-        super().__init__(verify=context)
-        limits = limits or httpx.Limits(max_connections=100, max_keepalive_connections=20)
+    def __init__(self, *, limits: httpx.Limits, verify: ssl.SSLContext, uds: str | None = None) -> None:
+        super().__init__(verify=verify)
         self._pool = _Pool(
-            ssl_context=context,
+            ssl_context=verify,
             max_connections=limits.max_connections,
             max_keepalive_connections=limits.max_keepalive_connections,
             keepalive_expiry=limits.keepalive_expiry,
             retries=1,
             uds=uds,
         )
+        self._exchanges: set[asyncio.Task[httpx.Response]] = set()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """See httpx."""
+        exchange = _Exchange()
+        exchange.task = asyncio.create_task(self._send(exchange, request))
+        self._exchanges.add(exchange.task)
+        exchange.task.add_done_callback(self._exchanges.discard)
+        try:
+            return await asyncio.shield(exchange.task)
+        except asyncio.CancelledError:
+            await exchange.abandon()
+            raise
+
+    async def aclose(self) -> None:
+        """See httpx. Ends exchanges whose answers have not begun."""
+        for exchange in self._exchanges:
+            exchange.cancel()
+        if self._exchanges:
+            await asyncio.wait(self._exchanges)
+        await super().aclose()
+
+    async def _send(self, exchange: "_Exchange", request: httpx.Request) -> httpx.Response:
+        _current.set(exchange)
         response = await super().handle_async_request(request)
-        response.stream = _Body(cast(httpx.AsyncByteStream, response.stream))
+        response.stream = _Body(cast(httpx.AsyncByteStream, response.stream), exchange)
         return response
+
+
+class _Exchange:
+    """One request until the head of its answer."""
+
+    task: asyncio.Task[httpx.Response]
+    connection: "_Connection | None" = None
+    """That which has begun with it."""
+    _is_abandoned = False
+
+    def begin(self, connection: "_Connection") -> None:
+        """Raises `CancelledError` when nobody waits for it any more."""
+        if self._is_abandoned:
+            raise asyncio.CancelledError
+        self.connection = connection
+
+    async def abandon(self) -> None:
+        """Ends it: now if it has begun, else as soon as it would begin."""
+        self._is_abandoned = True
+        if self.task.done():
+            if not self.task.cancelled() and self.task.exception() is None:
+                await self.task.result().aclose()
+        elif self.connection is not None:
+            self.task.cancel()
+            await asyncio.wait([self.task])
+
+
+_current: ContextVar[_Exchange] = ContextVar("exchange")
 
 
 class _Body(httpx.AsyncByteStream):
     """A body whose closing nobody can interrupt."""
 
-    def __init__(self, body: httpx.AsyncByteStream) -> None:
+    def __init__(self, body: httpx.AsyncByteStream, exchange: _Exchange) -> None:
         self._body = body
+        self._exchange = exchange
+        self._closing: asyncio.Task[None] | None = None
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         async for piece in self._body:
             yield piece
 
     async def aclose(self) -> None:
-        closing = asyncio.ensure_future(self._body.aclose())
-        try:
-            await asyncio.shield(closing)
-        except asyncio.CancelledError:
-            await asyncio.wait([closing])
-            raise
+        if self._closing is None:
+            self._closing = asyncio.create_task(self._close())
+        await asyncio.shield(self._closing)
+
+    async def _close(self) -> None:
+        await self._body.aclose()
+        if self._exchange.connection is not None:
+            await self._exchange.connection.settle(self._exchange)
 
 
 class _Pool(httpcore.AsyncConnectionPool):
     def create_connection(self, origin: httpcore.Origin) -> httpcore.AsyncConnectionInterface:
-        return _Connection(super().create_connection(origin))
+        return _Connection(super().create_connection(origin), self)
+
+    async def tidy(self) -> None:
+        """Drops closed connections, so that who waits for one gets a new one."""
+        await self._close_connections(self._assign_requests_to_connections())
 
 
 class _Connection(httpcore.AsyncConnectionInterface):
-    """A connection that is closed when its first request, the only one there is then, comes to nothing."""
+    """A connection that is closed when its first request comes to nothing, or when its last user ended in disorder."""
 
-    def __init__(self, connection: httpcore.AsyncConnectionInterface) -> None:
+    def __init__(self, connection: httpcore.AsyncConnectionInterface, pool: _Pool) -> None:
         self._connection = connection
-        self._has_answered = False
+        self._pool = pool
+        self._user: _Exchange | None = None
+        self._asking = 0
+        self._is_dead = False
 
     async def handle_async_request(self, request: httpcore.Request) -> httpcore.Response:
+        self._asking += 1
+        exchange = _current.get()
         try:
+            exchange.begin(self)
             response = await self._connection.handle_async_request(request)
-        except BaseException:
-            if not self._has_answered:
-                await self._connection.aclose()
+        except httpcore.ConnectionNotAvailable:
+            exchange.connection = None
             raise
-        self._has_answered = True
+        except BaseException:
+            if self._user is None:
+                await self.aclose()
+            raise
+        finally:
+            self._asking -= 1
+        self._user = exchange
         return response
 
+    async def settle(self, user: _Exchange) -> None:
+        """Closes the connection if `user`, who has ended, had it last and it is not free."""
+        if self._user is user and not self._asking and not self.is_idle():
+            await self.aclose()
+            await self._pool.tidy()
+
     async def aclose(self) -> None:
+        self._is_dead = True
         await self._connection.aclose()
 
     def info(self) -> str:
@@ -97,7 +164,7 @@ class _Connection(httpcore.AsyncConnectionInterface):
         return self._connection.can_handle_request(origin)
 
     def is_available(self) -> bool:
-        return self._connection.is_available()
+        return not self._is_dead and self._connection.is_available()
 
     def has_expired(self) -> bool:
         return self._connection.has_expired()
@@ -106,4 +173,4 @@ class _Connection(httpcore.AsyncConnectionInterface):
         return self._connection.is_idle()
 
     def is_closed(self) -> bool:
-        return self._connection.is_closed()
+        return self._is_dead or self._connection.is_closed()

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from random import Random
 
 import pytest
 
@@ -38,24 +39,52 @@ async def looks_at_the_head(web: DicomWeb) -> None:
         pass
 
 
-async def after_turns(turns: int, task: asyncio.Task[object]) -> bool:
-    """Cancels the task after so many turns of the loop; whether it had not ended by then."""
+async def cancelled_after(turns: int, again_after: int, task: asyncio.Task[object]) -> bool:
+    """Cancels the task after so many turns of the loop, and once more later; whether it had not ended by then."""
     for _ in range(turns):
         await asyncio.sleep(0)
-    return task.cancel()
+    was_running = task.cancel()
+    for _ in range(again_after):
+        await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait([task])
+    return was_running
 
 
+@pytest.mark.parametrize("again_after", [0, 1, 2, 3])
 @pytest.mark.parametrize("script", [keeps_connections, closes_connections])
 @pytest.mark.parametrize("use", [searches, streams, looks_at_the_head])
-async def test_a_cancelled_exchange_leaves_its_connection_to_the_next(use: Use, script: Script) -> None:
+async def test_a_cancelled_exchange_leaves_its_connection_to_the_next(
+    use: Use, script: Script, again_after: int
+) -> None:
     async with scripted_pacs(script) as pacs:
         web = DicomWeb(pacs.address(max_connections=1, timeout_seconds=2))
         cancelled = 0
         for turns in range(MOMENTS):
-            task = asyncio.ensure_future(use(web))
-            cancelled += await after_turns(turns, task)
-            await asyncio.wait([task])
+            cancelled += await cancelled_after(turns, again_after, asyncio.ensure_future(use(web)))
             await web.search("studies")
         await web.aclose()
         await pacs.until_closed()
     assert 8 < cancelled < MOMENTS
+
+
+@pytest.mark.parametrize("seed", range(12))
+async def test_a_crowd_that_is_cancelled_at_random_leaves_all_connections(seed: int) -> None:
+    random = Random(seed)
+
+    async def impatient(use: Use) -> None:
+        task = asyncio.ensure_future(use(web))
+        for _ in range(random.randint(0, 3)):
+            for _ in range(random.randint(0, 25)):
+                await asyncio.sleep(0)
+            task.cancel()
+        await asyncio.wait([task])
+        assert task.cancelled() or task.exception() is None
+
+    async with scripted_pacs(random.choice([keeps_connections, closes_connections])) as pacs:
+        web = DicomWeb(pacs.address(max_connections=2, timeout_seconds=5))
+        for _ in range(8):
+            await asyncio.gather(*(impatient(random.choice([searches, streams, looks_at_the_head])) for _ in range(8)))
+        await web.search("studies")
+        await web.aclose()
+        await pacs.until_closed()
