@@ -8,11 +8,12 @@ that is sent again unchanged leaves no trace.
 import asyncio
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Literal
+from urllib.parse import urlsplit, urlunsplit
 
-from pacs.dicomweb import DicomWeb
+from pacs.dicomweb import DicomWeb, PacsAddress
 from pacs.errors import NotFound, PacsFault
 
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{8}){4}")
@@ -124,6 +125,15 @@ class Orthanc:
     async def _json(self, path: str) -> Any:
         path, _, query = path.partition("?")
         return (await self._web.request("GET", path, query=query)).json()
+
+
+def api_address(pacs: PacsAddress) -> PacsAddress | None:
+    """Where Orthanc has its REST API if `pacs` is its DICOMweb plugin: one step above; None where there is no above."""
+    parts = urlsplit(pacs.url)
+    above, slash, _ = parts.path.rstrip("/").rpartition("/")
+    if pacs.socket is not None or not slash:
+        return None
+    return replace(pacs, url=urlunsplit((parts.scheme, parts.netloc, above, "", "")))
 
 
 def _changes(page: Mapping[str, Any], after: int) -> Changes:

@@ -1,8 +1,6 @@
 """Which witness a PACS has: found out at the first use, once."""
 
 import asyncio
-from dataclasses import replace
-from urllib.parse import urlsplit, urlunsplit
 
 import structlog
 
@@ -10,6 +8,7 @@ from pacs.attributes import Dataset
 from pacs.caching.orthanc_states import OrthancWitness
 from pacs.caching.states import CountWitness, Find, SeriesRef, State, Witness
 from pacs.dicomweb import DicomWeb, PacsAddress
+from pacs.orthanc import api_address
 
 log = structlog.get_logger(__name__)
 
@@ -19,8 +18,8 @@ class ChosenWitness:
 
     def __init__(self, address: PacsAddress, find: Find) -> None:
         self._counts = CountWitness(find, tells_updates=address.tells_updates)
-        root = _root(address)
-        self._web = DicomWeb(replace(address, url=root)) if root else None
+        orthanc = api_address(address)
+        self._web = DicomWeb(orthanc) if orthanc else None
         self._orthanc = OrthancWitness(self._web) if self._web else None
         self._chosen: Witness | None = None if self._orthanc else self._counts
         self._choosing = asyncio.Lock()
@@ -55,12 +54,3 @@ class ChosenWitness:
                     "the PACS's state is known", by="Orthanc's changes" if self._chosen is orthanc else "its counts"
                 )
             return self._chosen
-
-
-def _root(address: PacsAddress) -> str | None:
-    """Where Orthanc has its own API if the address is that of its DICOMweb plugin: one step above."""
-    parts = urlsplit(address.url)
-    above, slash, _ = parts.path.rstrip("/").rpartition("/")
-    if address.socket is not None or not slash:
-        return None
-    return urlunsplit((parts.scheme, parts.netloc, above, "", ""))

@@ -153,6 +153,9 @@ async def dies_halfway(exchange: Exchange) -> None:
 
 def sends(*pieces: bytes, content_type: str = RELATED, dies: bool = True) -> Script:
     async def script(exchange: Exchange) -> None:
+        if exchange.target == "/system":  # this is not Orthanc
+            await exchange.answer(404)
+            return
         await exchange.endless(content_type)
         await exchange.raw(*pieces)
         if not dies:
