@@ -71,7 +71,7 @@ class InvalidDicom(BadDicom):
 
 
 NoPictureReason = Literal[
-    "not_dicom", "no_pixels", "report", "presentation_state", "no_such_frame", "unsupported",
+    "not_dicom", "no_pixels", "report", "presentation_state", "no_such_frame", "no_such_region", "unsupported",
     "damaged", "too_large", "out_of_memory", "timed_out", "crashed", "busy",
 ]  # fmt: skip
 
@@ -81,6 +81,7 @@ NO_PICTURE: Mapping[NoPictureReason, str] = {
     "report": "This is a structured report: it is text and has no picture.",
     "presentation_state": "This is a presentation state: it has no picture of its own.",
     "no_such_frame": "The object has no frame of that number.",
+    "no_such_region": "The region lies outside the image.",
     "unsupported": "The pixels are encoded in a way that this service cannot decode.",
     "damaged": "The pixel data is damaged or contradicts its description.",
     "too_large": "The pixels are too many to be decoded safely.",

@@ -30,6 +30,7 @@ from pacs.archive.objects import ObjectEncoder
 from pacs.archive.options import ArchiveOptions
 from pacs.archive.pictures import PictureService
 from pacs.archive.qido import SearchService
+from pacs.archive.resources import resources
 from pacs.archive.stow import Store
 from pacs.archive.wado import RetrieveService
 from pacs.archive.wado_uri import UriService
@@ -43,6 +44,9 @@ Table = list[tuple[str, str, Handler]]
 _STUDY = f"{ROOT}/studies/{{study}}"
 _SERIES = f"{_STUDY}/series/{{series}}"
 _INSTANCE = f"{_SERIES}/instances/{{instance}}"
+
+_ROOTS = ("/", ROOT, f"{ROOT}/")
+"""What has no methods of its own, and yet tells what the service can do (PS3.18 §8.9)."""
 
 
 def create_archive(options: ArchiveOptions, lock: DataLock | None = None) -> Starlette:
@@ -115,17 +119,20 @@ def create_archive(options: ArchiveOptions, lock: DataLock | None = None) -> Sta
             yield
 
     return Starlette(
-        routes=[
-            *_routes(_store_and_search(store, SearchService(index))),
-            *_routes(_retrieve(retrieve, FrameService(retrieve, decoder), pictures)),
-            Route("/wado", UriService(retrieve, pictures).get, methods=["GET"]),
-            *_routes(_delete(deleting, allowed=options.allow_delete)),
-            *npi_routes.routes(
-                npi_routes.Services(index, files, store, retrieve, deleting if options.allow_delete else None)
-            ),
-            *ups_routes.routes(worklist),
-            *commitment_routes.routes(commitments),
-        ],
+        routes=resources(
+            [
+                *_routes(_store_and_search(store, SearchService(index))),
+                *_routes(_retrieve(retrieve, FrameService(retrieve, decoder), pictures)),
+                Route("/wado", UriService(retrieve, pictures).get, methods=["GET"]),
+                *_routes(_delete(deleting, allowed=options.allow_delete)),
+                *npi_routes.routes(
+                    npi_routes.Services(index, files, store, retrieve, deleting if options.allow_delete else None)
+                ),
+                *ups_routes.routes(worklist),
+                *commitment_routes.routes(commitments),
+            ],
+            roots=_ROOTS,
+        ),
         lifespan=lifespan,
         exception_handlers={BadQuery: _bad_query, **dict.fromkeys(FAULTS, _fault)},
     )
@@ -146,7 +153,7 @@ def _store_and_search(store: Store, search: SearchService) -> Table:
 
 def _retrieve(retrieve: RetrieveService, frames: FrameService, pictures: PictureService) -> Table:
     levels = (_STUDY, _SERIES, _INSTANCE)
-    shown = (*levels, f"{_INSTANCE}/frames/{{frame:int}}")
+    shown = (*levels, f"{_INSTANCE}/frames/{{frames}}")
     return [
         *(("GET", resource, retrieve.objects) for resource in levels),
         *(("GET", f"{resource}/metadata", retrieve.metadata) for resource in levels),

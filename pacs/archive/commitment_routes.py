@@ -13,7 +13,8 @@ from pacs.archive import commitment_datasets
 from pacs.archive.commitment import Commitments, TransactionTaken
 from pacs.archive.commitment_store import Commitment
 from pacs.archive.faults import report
-from pacs.archive.http import ROOT, dicom_json, require_json
+from pacs.archive.http import JSON_TYPES, ROOT, dicom_json, require_json
+from pacs.archive.transactions import transaction
 from pacs.archive.ups_bodies import read_dataset
 from pacs.archive.ups_parameters import checked_uid
 from pacs.errors import BadAttribute
@@ -28,7 +29,7 @@ def routes(commitments: Commitments) -> list[BaseRoute]:
     """The service's resource, under the DICOMweb root."""
     service = _Service(commitments)
     path = f"{ROOT}/commitment-requests/{{uid}}"
-    table = {"POST": service.ask, "GET": service.check, "OPTIONS": service.options}
+    table = {"POST": service.ask, "GET": service.check}
     return [Route(path, _refusing(handler), methods=[method]) for method, handler in table.items()]
 
 
@@ -56,6 +57,7 @@ class _Service:
     def __init__(self, commitments: Commitments) -> None:
         self._commitments = commitments
 
+    @transaction(name="Request", consumes=JSON_TYPES, produces=JSON_TYPES)
     async def ask(self, request: Request) -> Response:
         """§13.4. The result where it is known soon; else 202, and who asked comes back for it."""
         require_json(request)
@@ -64,14 +66,11 @@ class _Service:
         await self._commitments.ask(uid, references)
         return _answer(await self._commitments.seen(uid, _WAIT_SECONDS))
 
+    @transaction(produces=JSON_TYPES)
     async def check(self, request: Request) -> Response:
         """§13.5. Requests that came over DIMSE are known as well."""
         require_json(request)
         return _answer(await self._commitments.find(checked_uid(request.path_params["uid"])))
-
-    async def options(self, _: Request) -> Response:
-        """What the resource can do (RFC 9110 §9.3.7)."""
-        return Response(status_code=204, headers={"allow": "GET, HEAD, OPTIONS, POST"})
 
 
 def _answer(commitment: Commitment | None) -> Response:

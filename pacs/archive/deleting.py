@@ -15,6 +15,7 @@ from pacs.archive.faults import report
 from pacs.archive.files import FileStore, relative_path
 from pacs.archive.filing import Filing
 from pacs.archive.index import Index
+from pacs.archive.transactions import transaction
 
 _RECOUNT = """
     UPDATE studies SET
@@ -80,6 +81,7 @@ def _delete(connection: sqlite3.Connection, path: Mapping[str, Any]) -> None:
     connection.execute("DELETE FROM studies WHERE study_instance_uid = ? AND number_of_series = 0", (study,))
 
 
+@transaction(offered=False)
 async def not_allowed(_: Request) -> Response:
     """What `DELETE` gets while it is off."""
     raise HTTPException(403, "this archive does not delete: its option allow_delete is off")

@@ -24,6 +24,7 @@ from pacs.archive.pixel_media import (
 )
 from pacs.archive.pixels import Compressed, Native
 from pacs.archive.streams import threaded
+from pacs.archive.transactions import transaction
 from pacs.archive.wado import RetrieveService
 from pacs.attributes import Dataset
 from pacs.errors import NoPicture
@@ -31,6 +32,7 @@ from pacs.errors import NoPicture
 _LIST = re.compile(r"[1-9]\d{0,8}(,[1-9]\d{0,8})*", re.ASCII)
 _MOST_FRAMES = 1000
 _PIXEL_DATA = "7FE00010"
+_PRODUCED = tuple(f'{http.MULTIPART}; type="{name}"' for name in (http.OCTETS, *sorted({*MEDIA_TYPES.values()})))
 
 
 class FrameService:
@@ -40,6 +42,7 @@ class FrameService:
         self._retrieve = retrieve
         self._decoder = decoder
 
+    @transaction(produces=_PRODUCED)
     async def frames(self, request: Request) -> Response:
         """`GET …/instances/{instance}/frames/{list}`: 400 for a bad list, 404 for a missing frame, 406."""
         numbers = frame_numbers(request.path_params["frames"])
@@ -57,6 +60,7 @@ class FrameService:
             return _answer(found, numbers, next(iter(acceptable(native_choices(request), len(numbers))), None))
         return await self._compressed(request, instance, value, count, numbers)
 
+    @transaction(produces=_PRODUCED)
     async def bulk_data(self, request: Request) -> Response:
         """`GET …/bulkdata/{path}`: the value that a `BulkDataURI` stands for; compressed frames in parts, or decoded.
 

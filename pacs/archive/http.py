@@ -21,6 +21,8 @@ DICOM_JSON = "application/dicom+json"
 DICOM_XML = "application/dicom+xml"
 DICOM = "application/dicom"
 MULTIPART = "multipart/related"
+PARTS_OF_DICOM = f'{MULTIPART}; type="{DICOM}"'
+JSON_TYPES = (DICOM_JSON, "application/json")
 OCTETS = "application/octet-stream"
 ROOT = "/dicom-web"
 """The path that all DICOMweb services lie under."""
@@ -32,6 +34,10 @@ _TAG = re.compile(r"[0-9A-Fa-f]{8}", re.ASCII)
 _PARAMETER = re.compile(r';\s*([!#$%&\'*+.^_`|~\w-]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^;,"]*)', re.ASCII)
 _LIST_SEPARATOR = re.compile(r"[,\\]")
 _MAX_KEYS = 100
+_OPTIONS = ("limit", "offset", "fuzzymatching")
+SEARCH_PARAMETERS = (*_OPTIONS, "includefield")
+"""What a search may have beside the attributes that are to match, which are named by keyword, tag or path."""
+
 _LARGEST = 2**63 - 1
 
 
@@ -83,7 +89,7 @@ def parse_search(query: str, *, ignored: Iterable[str] = ()) -> Search:
     """
     keys: dict[tuple[str, ...], tuple[str, ...]] = {}
     include: set[tuple[str, ...]] = set()
-    options = {"limit": "", "offset": "", "fuzzymatching": "", "accept": "", "charset": ""}
+    options = dict.fromkeys((*_OPTIONS, "accept", "charset"), "")
     include_all = False
     for name, value in parse_qsl(query, keep_blank_values=True, errors="replace"):
         if name == "includefield":

@@ -7,7 +7,7 @@ from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRL
 
 from pacs.archive.transcoding import RECODABLE
 
-AS_STORED = "*"
+ANY_SYNTAX = "*"
 EXPLICIT = str(ExplicitVRLittleEndian)
 
 FORBIDDEN = frozenset({str(ImplicitVRLittleEndian), str(ExplicitVRBigEndian)})
@@ -48,7 +48,7 @@ def forms(stored: str, accepted: Iterable[str | None]) -> list[Form]:
 
 def _forms(stored: str, wanted: str | None) -> tuple[Form, ...]:
     is_plain = stored in RECODABLE or stored == EXPLICIT
-    if wanted == AS_STORED:
+    if wanted == ANY_SYNTAX:
         return (Form.RECODED,) if stored in FORBIDDEN else (Form.STORED,)
     if wanted == stored:
         return () if stored in FORBIDDEN else (Form.STORED,)

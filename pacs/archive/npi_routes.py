@@ -23,6 +23,7 @@ from pacs.archive.npi import RESOURCES, Resource
 from pacs.archive.npi_collection import Collection, url
 from pacs.archive.npi_store import NonPatientInstance
 from pacs.archive.stow import Store
+from pacs.archive.transactions import transaction
 from pacs.archive.wado import RetrieveService
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -51,7 +52,7 @@ def routes(services: Services) -> list[BaseRoute]:
             ("POST", every, service.store),
             ("GET", one, service.retrieve),
             ("POST", one, service.store),
-            ("DELETE", one, service.delete),
+            ("DELETE", one, service.delete if services.deleting else not_allowed),
             ("GET", f"{one}/bulkdata/{{path:path}}", service.bulk_data),
         ]
         found += [Route(path, handler, methods=[method]) for method, path, handler in table]
@@ -65,10 +66,12 @@ class _Service:
         self._resource = resource
         self._services = services
 
+    @transaction(name="Store", consumes=(http.PARTS_OF_DICOM, http.DICOM), produces=(http.DICOM_JSON,))
     async def store(self, request: Request) -> Response:
         """§12.5, `POST` of a body in multipart/related or of one object alone; see `Store.take`."""
         return await self._services.store.take(request, Collection(self._resource, _uid(request)))
 
+    @transaction(name="Search", produces=http.JSON_TYPES, parameters=http.SEARCH_PARAMETERS)
     async def search(self, request: Request) -> Response:
         """§12.6: 200 with a list, which may be empty; 204 for an empty one in XML."""
         media_type = representations.chosen(request)
@@ -79,6 +82,7 @@ class _Service:
         )
         return representations.answer(media_type, found, asked.warnings)
 
+    @transaction(produces=(*http.JSON_TYPES, http.PARTS_OF_DICOM, http.DICOM))
     async def retrieve(self, request: Request) -> Response:
         """§12.4, in the types of table 12.1.3-1: DICOM JSON, the default; the file, alone or in a part; DICOM XML."""
         media_type = representations.chosen(request, or_file=True)
@@ -89,6 +93,7 @@ class _Service:
         own = url(self._resource, found.sop_instance_uid, http.base_url(request))
         return representations.answer(media_type, [orjson.loads(absolute(found.metadata, own))])
 
+    @transaction(produces=(http.OCTETS,))
     async def bulk_data(self, request: Request) -> Response:
         """`GET …/bulkdata/{path}`: the value that a `BulkDataURI` stands for."""
         found = await self._find(request)

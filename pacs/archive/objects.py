@@ -89,8 +89,8 @@ def as_stored(instance: Stored, path: Path) -> Part:
 
 
 def refuse_if_busy(nothing: NoPicture) -> None:
-    """503 for what may succeed in a moment."""
-    if nothing.transient:
+    """503 where too many pictures are being made, which is no property of the object."""
+    if nothing.reason == "busy":
         raise HTTPException(503, str(nothing), {"retry-after": _BUSY_SECONDS}) from nothing
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from starlette.requests import Request
 
 from pacs.archive import http
-from pacs.archive.negotiation import AS_STORED, EXPLICIT, LOSSLESS
+from pacs.archive.negotiation import ANY_SYNTAX, EXPLICIT, LOSSLESS
 from pacs.archive.parts import typed
 
 _MEDIA_TYPES: Mapping[str, Sequence[str]] = {
@@ -67,7 +67,7 @@ def is_video(transfer_syntax_uid: str) -> bool:
 def native_choices(request: Request) -> Iterator[Choice]:
     """The ways to send uncompressed pixels, or any other value, in little endian; the client's best first."""
     for found in http.media_ranges(request):
-        if found.admits_within(http.OCTETS) and found.parameters.get("transfer-syntax") in {None, AS_STORED, EXPLICIT}:
+        if found.admits_within(http.OCTETS) and found.parameters.get("transfer-syntax") in {None, ANY_SYNTAX, EXPLICIT}:
             yield Choice(False, http.OCTETS, http.OCTETS, found.admits(http.MULTIPART))
 
 
@@ -82,8 +82,8 @@ def compressed_choices(request: Request, stored: str) -> Iterator[Choice]:
     for found in http.media_ranges(request):
         in_parts = found.admits(http.MULTIPART)
         wanted, syntax = _wanted(found), found.parameters.get("transfer-syntax")
-        as_stored = [own] if own and wanted.admits(own) and syntax in {None, AS_STORED, stored} else []
-        if wanted.admits(http.OCTETS) and not as_stored and syntax in {AS_STORED, stored}:
+        as_stored = [own] if own and wanted.admits(own) and syntax in {None, ANY_SYNTAX, stored} else []
+        if wanted.admits(http.OCTETS) and not as_stored and syntax in {ANY_SYNTAX, stored}:
             as_stored = [http.OCTETS]
         decoded = [http.OCTETS] if wanted.admits(http.OCTETS) and syntax in {None, EXPLICIT} else []
         choices = [

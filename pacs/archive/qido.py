@@ -10,11 +10,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pacs.archive import http, search
-from pacs.archive.http import Search
+from pacs.archive.http import SEARCH_PARAMETERS, Search
 from pacs.archive.index import Index
 from pacs.archive.levels import COUNTED_TAGS, DEFAULT_TAGS, Level, level_of
 from pacs.archive.matching import Key
 from pacs.archive.search import Found
+from pacs.archive.transactions import transaction
 from pacs.attributes import JSONDataset, tag
 
 _PATH_KEYS = {"study": tag("StudyInstanceUID"), "series": tag("SeriesInstanceUID")}
@@ -40,14 +41,17 @@ class SearchService:
     def __init__(self, index: Index) -> None:
         self._index = index
 
+    @transaction(name="Search", produces=http.JSON_TYPES, parameters=SEARCH_PARAMETERS)
     async def studies(self, request: Request) -> Response:
         """`GET /studies`."""
         return await self._search(request, Level.STUDY)
 
+    @transaction(name="Search", produces=http.JSON_TYPES, parameters=SEARCH_PARAMETERS)
     async def series(self, request: Request) -> Response:
         """`GET /series` and `GET /studies/{study}/series`."""
         return await self._search(request, Level.SERIES)
 
+    @transaction(name="Search", produces=http.JSON_TYPES, parameters=SEARCH_PARAMETERS)
     async def instances(self, request: Request) -> Response:
         """`GET /instances`, `GET /studies/{study}/instances`, `GET /studies/{study}/series/{series}/instances`."""
         return await self._search(request, Level.INSTANCE)

@@ -24,6 +24,7 @@ from pacs.archive.incoming import Incoming
 from pacs.archive.outcomes import CANNOT_UNDERSTAND, OUT_OF_RESOURCES, Outcome
 from pacs.archive.received import Received
 from pacs.archive.store_report import Result
+from pacs.archive.transactions import transaction
 from pacs.errors import BadDicom
 from pacs.multipart import BrokenMultipart, Part
 
@@ -40,6 +41,7 @@ class Store:
         self._filing = filing
         self._files = files
 
+    @transaction(name="Store", consumes=(http.PARTS_OF_DICOM,), produces=(http.DICOM_JSON,))
     async def post(self, request: Request) -> Response:
         """`POST /studies[/{study}]`; see `take`."""
         return await self.take(request, Studies.of(request))

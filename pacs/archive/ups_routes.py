@@ -12,7 +12,9 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from pacs.archive.http import (
+    JSON_TYPES,
     ROOT,
+    SEARCH_PARAMETERS,
     base_url,
     dicom_json,
     parse_search,
@@ -20,6 +22,7 @@ from pacs.archive.http import (
     require_json,
     warning_header,
 )
+from pacs.archive.transactions import transaction
 from pacs.archive.ups_bodies import read_dataset
 from pacs.archive.ups_events import Report
 from pacs.archive.ups_parameters import checked_ae_title, checked_uid, requester, transaction_uid, workitem_uid
@@ -95,6 +98,7 @@ class _Service:
     def __init__(self, worklist: Worklist) -> None:
         self._worklist = worklist
 
+    @transaction(name="Create", consumes=JSON_TYPES, status=201)
     async def create(self, request: HttpRequest) -> Response:
         """§11.4."""
         payload = await read_dataset(request)
@@ -103,6 +107,7 @@ class _Service:
         location = {"location": f"{base_url(request)}/workitems/{uid}"}
         return Response(status_code=201, headers=location | warning_header([_MODIFIED] if modified else []))
 
+    @transaction(name="Search", produces=JSON_TYPES, parameters=SEARCH_PARAMETERS)
     async def search(self, request: HttpRequest) -> Response:
         """§11.9. Every answer has all attributes, and the latest scheduled comes first."""
         require_json(request)
@@ -114,11 +119,13 @@ class _Service:
             return Response(status_code=204, headers=warning_header(warnings))
         return raw_json(b"[" + b",".join(page.datasets) + b"]", warnings=warnings)
 
+    @transaction(produces=JSON_TYPES)
     async def retrieve(self, request: HttpRequest) -> Response:
         """§11.5."""
         require_json(request)
         return dicom_json([await self._worklist.retrieve(_uid(request))])
 
+    @transaction(name="Update", consumes=JSON_TYPES, parameters=("transaction-uid",))
     async def update(self, request: HttpRequest) -> Response:
         """§11.6."""
         payload = await read_dataset(request)
@@ -127,6 +134,7 @@ class _Service:
         await self._worklist.update(_uid(request), changes, lock)
         return Response(status_code=200)
 
+    @transaction(name="Change", consumes=JSON_TYPES)
     async def change_state(self, request: HttpRequest) -> Response:
         """§11.7."""
         payload = await read_dataset(request)
@@ -137,12 +145,14 @@ class _Service:
         status = await self._worklist.change_state(_uid(request), WorkitemState(wanted), lock)
         return Response(status_code=200, headers=_warning(status))
 
+    @transaction(name="Request", consumes=JSON_TYPES, status=202)
     async def request_cancel(self, request: HttpRequest) -> Response:
         """§11.8. A workitem that is SCHEDULED is canceled (PS3.4 §CC.2.2.3, and the table of 2026a)."""
         payload = await read_dataset(request, required=False)
         status = await self._worklist.request_cancel(_uid(request), requester(request), payload)
         return Response(status_code=202, headers=_warning(status))
 
+    @transaction(name="Subscribe", parameters=("deletionlock", "filter"), status=201)
     async def subscribe(self, request: HttpRequest) -> Response:
         """§11.10."""
         uid, ae_title = _uid(request), checked_ae_title(request.path_params["ae_title"])
@@ -152,11 +162,13 @@ class _Service:
         socket = base_url(request).replace("http", "ws", 1)
         return Response(status_code=201, headers={"content-location": f"{socket}/subscribers/{ae_title}"})
 
+    @transaction(name="Unsubscribe")
     async def unsubscribe(self, request: HttpRequest) -> Response:
         """§11.11."""
         await self._worklist.unsubscribe(_uid(request), checked_ae_title(request.path_params["ae_title"]))
         return Response(status_code=200)
 
+    @transaction(name="Suspend")
     async def suspend(self, request: HttpRequest) -> Response:
         """§11.12."""
         if _uid(request) not in (GLOBAL, FILTERED_GLOBAL):

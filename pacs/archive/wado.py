@@ -17,14 +17,17 @@ from pacs.archive.decoded import Held
 from pacs.archive.files import FileStore
 from pacs.archive.index import Index
 from pacs.archive.lookup import Instance
+from pacs.archive.negotiation import ANY_SYNTAX, EXPLICIT
 from pacs.archive.objects import ObjectEncoder, as_stored
 from pacs.archive.parts import Part, multipart_response, single_response
+from pacs.archive.transactions import transaction
 from pacs.archive.wholeness import File
 from pacs.attributes import JSONDataset
 from pacs.rendering.request import CONTENT_TYPES
 from pacs.retrieved import AS_STORED
 
 _METADATA_AT_ONCE = 500
+_IN_SYNTAXES = tuple(f"{http.PARTS_OF_DICOM}; transfer-syntax={syntax}" for syntax in (EXPLICIT, ANY_SYNTAX))
 
 
 class RetrieveService:
@@ -35,6 +38,7 @@ class RetrieveService:
         self._files = files
         self._encoder = encoder
 
+    @transaction(produces=(http.PARTS_OF_DICOM, *_IN_SYNTAXES, http.DICOM))
     async def objects(self, request: Request) -> Response:
         """`GET` of a study, series or instance: every object in a part of its own, or one alone; see `negotiation`."""
         ranges = _dicom_ranges(request)
@@ -71,6 +75,7 @@ class RetrieveService:
         held = Held()
         return [await self._encoder.part(instance, path, accepted, held) for instance, path in files]
 
+    @transaction(produces=http.JSON_TYPES)
     async def metadata(self, request: Request) -> Response:
         """`GET …/metadata`: all attributes but the bulk data, from the index alone."""
         http.require_json(request)

@@ -1,22 +1,39 @@
 """Retrieve by query string (WADO-URI, PS3.18 ch. 9): one object, as DICOM or as a picture."""
 
 import asyncio
+from collections.abc import Mapping
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from pacs.archive import http, wholeness
+from pacs.archive import http, picture_parameters, wholeness
 from pacs.archive.lookup import Instance
 from pacs.archive.parts import single_response
 from pacs.archive.pictures import PictureService
+from pacs.archive.transactions import transaction
 from pacs.archive.wado import RetrieveService
-from pacs.rendering.request import CONTENT_TYPES, ContentType, Rendering, Window
+from pacs.rendering.request import CONTENT_TYPES
 from pacs.uids import is_uid
 
 _UIDS = {"studyUID": "study", "seriesUID": "series", "objectUID": "instance"}
-_ONLY_PICTURES = ("windowCenter", "windowWidth", "frameNumber", "rows", "columns", "imageQuality", "region")
-_NOT_OFFERED = ("region", "presentationUID", "presentationSeriesUID")
+_ONLY_PICTURES = (
+    "frameNumber",
+    "rows",
+    "columns",
+    "region",
+    "windowCenter",
+    "windowWidth",
+    "imageQuality",
+    "annotation",
+    "imageAnnotation",
+)
+_NOT_OFFERED = {
+    "anonymize": "objects are not made anonymous here",
+    "presentationUID": "presentation states are not applied here",
+    "presentationSeriesUID": "presentation states are not applied here",
+}
+_STATUSES = {"no_such_frame": 400, "no_such_region": 400}
 
 
 class UriService:
@@ -26,24 +43,36 @@ class UriService:
         self._retrieve = retrieve
         self._pictures = pictures
 
+    @transaction(
+        produces=(*CONTENT_TYPES, http.DICOM),
+        parameters=("requestType", *_UIDS, "contentType", "charset", "transferSyntax", *_ONLY_PICTURES),
+    )
     async def get(self, request: Request) -> Response:
-        """`GET /wado?requestType=WADO&studyUID=…&seriesUID=…&objectUID=…`: 200, 400, 404 or 406."""
+        """`GET /wado?requestType=WADO&studyUID=…&seriesUID=…&objectUID=…`: 200, 400, 404 or 406.
+
+        `charset` is taken and means nothing: objects are sent in their own, and pictures have none.
+        """
         query = request.query_params
         if query.get("requestType") != "WADO":
             raise HTTPException(400, "requestType must be WADO")
-        if query.get("anonymize", "no") != "no" or any(name in query for name in _NOT_OFFERED):
-            raise HTTPException(400, f"anonymize, {', '.join(_NOT_OFFERED)} are not offered")
+        _refuse_what_is_not_offered(query)
         path = {name: query.get(parameter, "") for parameter, name in _UIDS.items()}
         if not all(is_uid(uid, lenient=True) for uid in path.values()):
             raise HTTPException(400, f"{', '.join(_UIDS)} must be UIDs")
         (instance,) = await self._retrieve.find_by(path)
         wanted = [http.parse_media_type(part).name for part in query.get("contentType", "image/jpeg").split(",")]
+        content_type = next((found for found in CONTENT_TYPES if found in wanted or "*/*" in wanted), None)
+        if http.DICOM in wanted and content_type and "*/*" not in wanted:
+            raise HTTPException(400, f"contentType is {http.DICOM} or a picture, not both")
         if http.DICOM in wanted:
             return await self._dicom(request, instance)
-        content_type = next((found for found in CONTENT_TYPES if found in wanted or "*/*" in wanted), None)
         if content_type is None:
             raise HTTPException(406, f"contentType is {http.DICOM} or one of {', '.join(CONTENT_TYPES)}")
-        return await self._pictures.show([instance], _rendering(request, content_type))
+        if "transferSyntax" in query:
+            raise HTTPException(400, f"transferSyntax goes with {http.DICOM} alone")
+        warnings = picture_parameters.warnings(query)
+        rendering = picture_parameters.by_uri(query, content_type)
+        return await self._pictures.show([instance], rendering, warnings, _STATUSES)
 
     async def _dicom(self, request: Request, instance: Instance) -> Response:
         if any(name in request.query_params for name in _ONLY_PICTURES):
@@ -54,21 +83,8 @@ class UriService:
         return single_response(part)
 
 
-def _rendering(request: Request, content_type: ContentType) -> Rendering:
-    query = request.query_params
-    try:
-        window = None
-        if "windowCenter" in query or "windowWidth" in query:
-            window = Window(float(query["windowCenter"]), float(query["windowWidth"]))
-        sides = [int(query.get(name, "4096")) for name in ("columns", "rows")]
-        return Rendering(
-            frame=int(query["frameNumber"]) if "frameNumber" in query else None,
-            viewport=(sides[0], sides[1]) if "rows" in query or "columns" in query else None,
-            window=window,
-            quality=int(query.get("imageQuality", "90")),
-            content_type=content_type,
-        )
-    except KeyError as error:
-        raise HTTPException(400, "windowCenter and windowWidth go together") from error
-    except ValueError as error:
-        raise HTTPException(400, f"the parameters of the picture are wrong: {error}") from error
+def _refuse_what_is_not_offered(query: Mapping[str, str]) -> None:
+    """400 for what would silently be another object, or another picture, than was asked for."""
+    for name, reason in _NOT_OFFERED.items():
+        if query.get(name, "no") != "no":
+            raise HTTPException(400, f"{name}: {reason}")

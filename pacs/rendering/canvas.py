@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as pillow
 
+from pacs.errors import NoPicture
 from pacs.rendering.image import Image
-from pacs.rendering.request import LARGEST_SIDE, Picture, Rendering
+from pacs.rendering.request import LARGEST_SIDE, Picture, Region, Rendering
 
 # Widest to narrowest pixel that is believed: beyond it the spacing is a mistake (measured: 0.0001\1).
 _LARGEST_RATIO = 10.0
@@ -27,11 +28,48 @@ class Size:
     height: int
 
 
-def size_of(image: Image, rendering: Rendering) -> Size:
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """The part of the stored image that is shown: fractions of its sides, and whole pixels."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+    size: Size
+
+
+def cut_of(image: Image, region: Region | None) -> Cut:
+    """What is shown; NoPicture("no_such_region") where nothing of the region lies in the image."""
+    found = region or Region()
+    wide, high = (1.0, 1.0) if found.relative else (float(image.columns), float(image.rows))
+    left, right = _edges(found.left, found.width, wide)
+    top, bottom = _edges(found.top, found.height, high)
+    width, height = round((right - left) * image.columns), round((bottom - top) * image.rows)
+    return Cut(left, top, right, bottom, Size(max(1, width), max(1, height)))
+
+
+def _edges(start: float, length: float | None, side: float) -> tuple[float, float]:
+    if start >= side:
+        raise NoPicture("no_such_region")
+    return start / side, 1.0 if length is None else min(1.0, (start + length) / side)
+
+
+def trimmed(shown: NDArray[np.uint8], cut: Cut, region: Region) -> NDArray[np.uint8]:
+    """The region of the greys or colours of the whole image, flipped as it says."""
+    rows, columns = shown.shape[:2]
+    top, left = min(round(cut.top * rows), rows - 1), min(round(cut.left * columns), columns - 1)
+    bottom, right = max(round(cut.bottom * rows), top + 1), max(round(cut.right * columns), left + 1)
+    part = shown[top:bottom, left:right]
+    part = part[:, ::-1] if region.flipped_sideways else part
+    return np.ascontiguousarray(part[::-1] if region.upside_down else part)
+
+
+def size_of(image: Image, shown: Size, rendering: Rendering) -> Size:
     """The picture's size: square pixels, within the viewport, as large as it allows."""
     ratio = _pixel_ratio(image)
-    width = image.columns * max(1.0, 1.0 / ratio)
-    height = image.rows * max(1.0, ratio)
+    width = shown.width * max(1.0, 1.0 / ratio)
+    height = shown.height * max(1.0, ratio)
     box = rendering.viewport or (max(width, LARGEST_SIDE), max(height, LARGEST_SIDE))
     scale = min(box[0] / width, box[1] / height)
     if rendering.viewport is None or rendering.thumbnail:
@@ -49,9 +87,9 @@ def _pixel_ratio(image: Image) -> float:
     return 1.0
 
 
-def halvings(image: Image, size: Size) -> int:
-    """How often both sides of the image can be halved and still be twice those of the picture."""
-    return max(0, min(image.rows // size.height, image.columns // size.width).bit_length() - 2)
+def halvings(shown: Size, size: Size) -> int:
+    """How often both sides of what is shown can be halved and still be twice those of the picture."""
+    return max(0, min(shown.height // size.height, shown.width // size.width).bit_length() - 2)
 
 
 def thinned(pixels: NDArray[Any], size: Size) -> NDArray[Any]:

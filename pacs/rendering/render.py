@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from pacs.errors import NoPicture
-from pacs.rendering.canvas import encoded, halvings, size_of, thinned
+from pacs.rendering.canvas import cut_of, encoded, halvings, size_of, thinned, trimmed
 from pacs.rendering.colour import colour
 from pacs.rendering.decoders import register
 from pacs.rendering.deflated import inflated
@@ -42,9 +42,13 @@ def render(path: Path, rendering: Rendering, memory_bytes: int) -> Picture:
     with path.open("rb", _BUFFER_BYTES) as stored:
         file = inflated(stored, memory_bytes // _INFLATED_PART)
         image = read_image(file, rendering.frame)
-        size = size_of(image, rendering)
-        pixels, photometric = read_frame(file, image, memory_bytes, halvings(image, size))
-    pixels = thinned(pixels, size)
+        cut = cut_of(image, rendering.region)
+        size = size_of(image, cut.size, rendering)
+        pixels, photometric = read_frame(file, image, memory_bytes, halvings(cut.size, size))
+    if rendering.region is None:
+        pixels = thinned(pixels, size)
     is_grey = image.samples == 1 and photometric != "PALETTE COLOR"
     shown = grey(pixels, image, rendering.window) if is_grey else colour(pixels, photometric, image)
+    if rendering.region is not None:
+        shown = trimmed(shown, cut, rendering.region)
     return encoded(shown, size, rendering)

@@ -37,16 +37,41 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
+class Region:
+    """A part of the stored image: pixels, or with `relative` fractions of the image's width and height.
+
+    Without a width or height it goes on to the right or lower edge. What is flipped is mirrored left to right
+    (`flipped_sideways`), or upside down. Raises ValueError with a sentence for the client.
+    """
+
+    left: float = 0.0
+    top: float = 0.0
+    width: float | None = None
+    height: float | None = None
+    relative: bool = False
+    flipped_sideways: bool = False
+    upside_down: bool = False
+
+    def __post_init__(self) -> None:
+        if not all(0 <= edge < float("inf") for edge in (self.left, self.top)):
+            raise ValueError("a region begins within the image")
+        if not all(side is None or 0 < side < float("inf") for side in (self.width, self.height)):
+            raise ValueError("a region has a width and a height")
+
+
+@dataclass(frozen=True, slots=True)
 class Rendering:
     """How to show an instance.
 
     `frame` counts from 1; None takes one that represents the instance. `viewport` is (width, height) in pixels, at
-    most 4096 each: the picture fills it as far as its proportions allow; None keeps the stored size. A `thumbnail`
-    is never larger than the stored image. Raises ValueError with a sentence for the client.
+    most 4096 each: the picture fills it as far as its proportions allow; None keeps the stored size. With a `region`
+    it shows that alone. A `thumbnail` is never larger than the stored image. Raises ValueError with a sentence for the
+    client.
     """
 
     frame: int | None = None
     viewport: tuple[int, int] | None = None
+    region: Region | None = None
     window: Window | None = None
     quality: int = 90
     content_type: ContentType = "image/jpeg"

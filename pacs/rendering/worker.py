@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 from pacs.errors import NoPicture
 from pacs.rendering.protocol import OUT_OF_MEMORY, packed, receive
 from pacs.rendering.render import decode, render
-from pacs.rendering.request import Rendering, Window
+from pacs.rendering.request import Region, Rendering, Window
 
 
 def main() -> None:
@@ -93,10 +93,11 @@ def _done(request: dict[str, Any], memory_bytes: int) -> bytes:
 
 
 def _rendering(request: dict[str, Any]) -> Rendering:
-    window, viewport = request["window"], request["viewport"]
+    window, viewport, region = request["window"], request["viewport"], request["region"]
     return Rendering(
         frame=request["frame"],
         viewport=(viewport[0], viewport[1]) if viewport else None,
+        region=Region(**region) if region else None,
         window=Window(**window) if window else None,
         quality=request["quality"],
         content_type=request["content_type"],

@@ -6,7 +6,6 @@ import numpy as np
 import pydicom
 import pytest
 from numpy.typing import NDArray
-from PIL import Image
 from pydicom.pixels.utils import pixel_array
 
 from pacs.archive.options import ArchiveOptions
@@ -125,45 +124,3 @@ async def test_a_transfer_syntax_that_the_object_cannot_have_is_406(archive: Arc
     assert (await archive.get(url, accept("1.2.840.10008.1.2.4.50"))).status_code == 406
     assert (await archive.get(url, accept(IMPLICIT))).status_code == 406
     assert (await archive.get(url, accept(IMPLICIT) + "," + accept("*"))).status_code == 200
-
-
-async def wado(archive: Archive, read: pydicom.Dataset, **parameters: str) -> tuple[int, bytes, str]:
-    query = {
-        "requestType": "WADO",
-        "studyUID": read.StudyInstanceUID,
-        "seriesUID": read.SeriesInstanceUID,
-        "objectUID": read.SOPInstanceUID,
-        **parameters,
-    }
-    answer = await archive.client.get(archive.url.replace("/dicom-web", "/wado"), params=query)
-    return answer.status_code, answer.content, answer.headers["content-type"]
-
-
-async def test_wado_uri_gives_the_object_or_a_picture(archive: Archive) -> None:
-    _, read = await store(archive, "CT_small.dcm")
-    whole = await wado(archive, read, contentType="application/dicom")
-    assert whole == (200, wheel_file("CT_small.dcm").read_bytes(), f"application/dicom; transfer-syntax={EXPLICIT}")
-    status, body, kind = await wado(archive, read, rows="32", columns="32", windowCenter="40", windowWidth="400")
-    assert (status, kind) == (200, "image/jpeg")
-    assert Image.open(io.BytesIO(body)).size == (32, 32)
-    assert (await wado(archive, read, contentType="image/png", frameNumber="1"))[2] == "image/png"
-
-
-@pytest.mark.parametrize(
-    ("parameters", "status"),
-    [
-        ({"requestType": "X"}, 400),
-        ({"objectUID": ""}, 400),
-        ({"objectUID": "1.2.9"}, 404),
-        ({"anonymize": "yes"}, 400),
-        ({"windowCenter": "40"}, 400),
-        ({"frameNumber": "0"}, 400),
-        ({"rows": "x"}, 400),
-        ({"contentType": "application/dicom", "rows": "5"}, 400),
-        ({"contentType": "application/dicom", "transferSyntax": "1.2.840.10008.1.2.4.50"}, 406),
-        ({"contentType": "video/mpeg"}, 406),
-    ],
-)
-async def test_wado_uri_tells_what_is_wrong(archive: Archive, parameters: dict[str, str], status: int) -> None:
-    _, read = await store(archive, "CT_small.dcm")
-    assert (await wado(archive, read, **parameters))[0] == status

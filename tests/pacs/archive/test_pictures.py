@@ -1,62 +1,135 @@
-import asyncio
 import io
 from pathlib import Path
 
+import httpx
+import numpy as np
 import pytest
-from dicomweb_client import DICOMwebClient
+from numpy.typing import NDArray
 from PIL import Image
 
 from pacs.archive.options import ArchiveOptions
 from tests.pacs.archive.samples import instance
-from tests.pacs.archive.serving import Archive, running
+from tests.pacs.archive.serving import Archive, parts_of, running
 from tests.pacs.archive.test_wado import store
 
 
-@pytest.mark.parametrize("resource", ["rendered", "thumbnail", "frames/1/rendered", "frames/1/thumbnail"])
-async def test_an_instance_is_shown_at_every_resource(archive: Archive, resource: str) -> None:
+def opened(answer: httpx.Response) -> Image.Image:
+    assert answer.status_code == 200, answer.text
+    return Image.open(io.BytesIO(answer.content))
+
+
+def pixels(answer: httpx.Response) -> NDArray[np.uint8]:
+    return np.asarray(opened(answer))
+
+
+async def test_every_level_is_shown_in_every_type(archive: Archive) -> None:
     url, _ = await store(archive, "CT_small.dcm")
-    answer = await archive.get(f"{url}/{resource}", "image/jpeg", viewport="64,64")
-    assert (answer.status_code, answer.headers["content-type"]) == (200, "image/jpeg")
-    assert Image.open(io.BytesIO(answer.content)).size == (64, 64)
+    for level in (url, f"{url}/frames/1", url.split("/instances")[0], url.split("/series")[0]):
+        for resource in ("rendered", "thumbnail"):
+            for kind in ("jpeg", "png", "gif"):
+                answer = await archive.get(f"{level}/{resource}", f"image/{kind}", viewport="64,64")
+                assert answer.headers["content-type"] == f"image/{kind}"
+                assert (opened(answer).format, opened(answer).size) == (kind.upper(), (64, 64)), level
+    assert (await archive.get(f"{url}/rendered")).headers["content-type"] == "image/jpeg"
 
 
-async def test_studies_and_series_are_shown_too_in_the_type_that_is_asked_for(archive: Archive) -> None:
-    url, _ = await store(archive, "MR_small.dcm")
-    study, series = url.split("/series")[0], url.split("/instances")[0]
-    for resource in (f"{study}/thumbnail", f"{series}/rendered"):
-        for kind in ("jpeg", "png", "gif"):
-            answer = await archive.get(resource, f"image/{kind}", window="500,800,linear", quality=80)
-            assert answer.headers["content-type"] == f"image/{kind}"
-            assert Image.open(io.BytesIO(answer.content)).format == kind.upper()
+async def test_a_picture_says_nothing_of_the_patient(archive: Archive) -> None:
+    url, read = await store(archive, "CT_small.dcm")
+    identifiers = [str(read[name].value).encode() for name in ("PatientName", "PatientID", "StudyInstanceUID")]
+    for kind in ("jpeg", "png", "gif"):
+        for resource in ("thumbnail", "rendered?annotation=patient,technique"):
+            answer = await archive.get(f"{url}/{resource}", f"image/{kind}")
+            assert not any(identifier in answer.content for identifier in identifiers)
+            assert opened(answer).info.keys() <= {"jfif", "jfif_version", "jfif_unit", "jfif_density", "dpi"} | {
+                "version",
+                "background",
+                "duration",
+                "extension",
+            }
+            assert not any(identifier in str(answer.headers).encode() for identifier in identifiers)
+
+
+async def test_a_region_is_cut_out_flipped_and_fitted(archive: Archive) -> None:
+    url, _ = await store(archive, "CT_small.dcm")
+
+    async def shown(viewport: str) -> NDArray[np.uint8]:
+        return pixels(await archive.get(f"{url}/rendered", "image/png", viewport=viewport, window="40,400,linear"))
+
+    whole = await shown("128,128")
+    part = whole[20:52, 16:80]
+    assert np.array_equal(await shown("64,32,16,20,64,32"), part)
+    assert np.array_equal(await shown("64,32,16,20,-64,32"), part[:, ::-1])
+    assert np.array_equal(await shown("64,32,16,20,64,-32"), part[::-1])
+    assert np.array_equal(await shown("64,32,16,20,-64,-32"), part[::-1, ::-1])
+    assert np.array_equal(await shown("128,128,,,-128,"), whole[:, ::-1])
+    assert np.array_equal(await shown("28,128,100"), whole[:, 100:])
+    assert np.array_equal(await shown("8,8,120,120,900,900"), whole[120:, 120:])
+    assert (await shown("256,256,16,20,64,32")).shape == (128, 256)
+
+
+async def test_the_function_of_a_window_makes_a_difference(archive: Archive) -> None:
+    url, _ = await store(archive, "CT_small.dcm")
+    shown = [
+        pixels(await archive.get(f"{url}/rendered", "image/png", window=f"40,60,{function}"))
+        for function in ("linear", "LINEAR-EXACT", "sigmoid")
+    ]
+    assert not np.array_equal(shown[0], shown[1])
+    assert not np.array_equal(shown[1], shown[2])
 
 
 @pytest.mark.parametrize(
     ("parameters", "status"),
-    [({"viewport": "a,b"}, 400), ({"viewport": "1"}, 400), ({"quality": "0"}, 400), ({"window": "x"}, 400)],
+    [
+        ({"viewport": "a,b"}, 400),
+        ({"viewport": "1"}, 400),
+        ({"viewport": "64,64,1,2,3,4,5"}, 400),
+        ({"viewport": "64,64,128,0,1,1"}, 400),
+        ({"viewport": "64,64,-1,0,1,1"}, 400),
+        ({"viewport": "64,64,0,0,0,1"}, 400),
+        ({"viewport": "64,64,nan,0,1,inf"}, 400),
+        ({"quality": "0"}, 400),
+        ({"window": "x"}, 400),
+        ({"window": "40,400,cubic"}, 400),
+        ({"annotation": "measurements"}, 400),
+        ({"iccprofile": "mine"}, 400),
+    ],
 )
 async def test_wrong_parameters_are_400(archive: Archive, parameters: dict[str, str], status: int) -> None:
     url, _ = await store(archive, "CT_small.dcm")
     assert (await archive.get(f"{url}/rendered", **parameters)).status_code == status
 
 
-async def test_what_has_no_picture_or_not_in_that_type_is_406(archive: Archive) -> None:
+async def test_the_viewport_of_a_thumbnail_has_no_region(archive: Archive) -> None:
+    url, _ = await store(archive, "CT_small.dcm")
+    assert (await archive.get(f"{url}/thumbnail", viewport="64,64,1,1,2,2")).status_code == 400
+
+
+async def test_what_is_understood_but_not_done_is_warned_of(archive: Archive) -> None:
+    url, _ = await store(archive, "CT_small.dcm")
+    answer = await archive.get(f"{url}/rendered", annotation="patient,technique", iccprofile="srgb", unknown="1")
+    assert answer.headers["warning"] == (
+        "299 dicom-graph: The following annotation values are not supported: patient technique, "
+        "299 dicom-graph: The iccprofile parameter is not supported"
+    )
+    assert "warning" not in (await archive.get(f"{url}/rendered", iccprofile="no")).headers
+
+
+async def test_what_has_no_picture_or_not_in_that_type_is_406_and_no_such_frame_404(archive: Archive) -> None:
     await archive.store(instance())
     assert (await archive.get("/studies/1.2.3.1/thumbnail")).status_code == 406
     url, _ = await store(archive, "CT_small.dcm")
     assert (await archive.get(f"{url}/rendered", "application/dicom")).status_code == 406
+    assert (await archive.get(f"{url}/frames/2/rendered")).status_code == 404
+    assert (await archive.get(f"{url}/frames/0/rendered")).status_code == 400
 
 
-async def test_a_client_that_nobody_here_wrote_gets_frames_and_pictures(archive: Archive) -> None:
-    _, read = await store(archive, "CT_small.dcm")
-    uids = read.StudyInstanceUID, read.SeriesInstanceUID, read.SOPInstanceUID
-    client = DICOMwebClient(archive.url)
-
-    def talk() -> None:
-        assert client.retrieve_instance_frames(*uids, frame_numbers=[1]) == [read.PixelData]
-        picture = client.retrieve_instance_rendered(*uids, media_types=("image/png",))
-        assert Image.open(io.BytesIO(picture)).size == (128, 128)
-
-    await asyncio.to_thread(talk)
+async def test_several_frames_are_a_picture_each(archive: Archive) -> None:
+    url, _ = await store(archive, "SC_rgb_rle_2frame.dcm")
+    answer = await archive.get(f"{url}/frames/2,1/rendered", 'multipart/related; type="image/png"')
+    alone = [(await archive.get(f"{url}/frames/{number}/rendered", "image/png")).content for number in (2, 1)]
+    assert await parts_of(answer) == alone
+    assert (await archive.get(f"{url}/frames/2,1/rendered", "image/png")).status_code == 406
+    assert (await archive.get(f"{url}/frames/3,1/rendered")).status_code == 404
 
 
 async def test_deleting_is_off_unless_allowed(archive: Archive) -> None:

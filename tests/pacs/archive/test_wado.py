@@ -1,9 +1,7 @@
-import asyncio
 from pathlib import Path
 
 import pydicom
 import pytest
-from dicomweb_client import DICOMwebClient
 
 from tests.pacs.archive.samples import instance, wheel_file
 from tests.pacs.archive.serving import Archive, parts_of
@@ -17,32 +15,6 @@ async def store(archive: Archive, name: str) -> tuple[str, pydicom.Dataset]:
     read = pydicom.dcmread(path)
     study = f"/studies/{read.StudyInstanceUID}/series/{read.SeriesInstanceUID}"
     return f"{study}/instances/{read.SOPInstanceUID}", read
-
-
-async def test_a_client_that_nobody_here_wrote_is_pleased(archive: Archive) -> None:
-    path = wheel_file("CT_small.dcm")
-    read = pydicom.dcmread(path)
-    uids = read.StudyInstanceUID, read.SeriesInstanceUID, read.SOPInstanceUID
-    client = DICOMwebClient(archive.url)
-
-    def talk() -> None:
-        stored = client.store_instances([read])
-        assert stored.ReferencedSOPSequence[0].ReferencedSOPInstanceUID == read.SOPInstanceUID
-        (study,) = client.search_for_studies(search_filters={"PatientID": read.PatientID}, limit=5)
-        assert pydicom.Dataset.from_json(study).StudyInstanceUID == read.StudyInstanceUID
-        assert len(client.search_for_series(uids[0], fields=["SeriesDescription"])) == 1
-        assert len(client.search_for_instances(*uids[:2])) == 1
-        whole = client.retrieve_instance(*uids, media_types=(("application/dicom", "*"),))
-        assert whole == read
-        assert [one.SOPInstanceUID for one in client.retrieve_study(uids[0])] == [read.SOPInstanceUID]
-        assert [one.SOPInstanceUID for one in client.retrieve_series(*uids[:2])] == [read.SOPInstanceUID]
-        (metadata,) = client.retrieve_study_metadata(uids[0])
-        assert client.retrieve_series_metadata(*uids[:2]) == [metadata]
-        assert client.retrieve_instance_metadata(*uids) == metadata
-        (pixels,) = client.retrieve_bulkdata(metadata["7FE00010"]["BulkDataURI"])
-        assert pixels == read.PixelData
-
-    await asyncio.to_thread(talk)
 
 
 @pytest.mark.parametrize("accept", [None, ALL, "*/*", "multipart/*"])

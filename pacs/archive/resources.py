@@ -1,0 +1,61 @@
+"""The resources of a service: all methods of a path in one place, and what they are when somebody asks (`OPTIONS`)."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from pacs.archive import capabilities
+from pacs.archive.capabilities import Methods
+from pacs.archive.transactions import transaction_of
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+_OPTIONS = "OPTIONS"
+
+
+@dataclass(slots=True)
+class _Resource:
+    """One path: what answers each of its methods."""
+
+    path: str
+    every: dict[str, Methods]
+    handlers: dict[str, Handler] = field(default_factory=dict)
+
+    @property
+    def allow(self) -> str:
+        """The value of `Allow` (RFC 9110 §10.2.1)."""
+        return ", ".join(sorted({*self.offered, _OPTIONS, *(["HEAD"] if "GET" in self.offered else [])}))
+
+    @property
+    def offered(self) -> Methods:
+        """What answers the methods that do more than refuse."""
+        return {name: handler for name, handler in self.handlers.items() if transaction_of(handler).offered}
+
+    async def answer(self, request: Request) -> Response:
+        """What the method's handler answers; for `OPTIONS` the capabilities of this resource and those below."""
+        if request.method == _OPTIONS:
+            return capabilities.response(request, self.path, self.every, {"allow": self.allow})
+        return await self.handlers["GET" if request.method == "HEAD" else request.method](request)
+
+
+def resources(routes: Sequence[BaseRoute], *, roots: Sequence[str]) -> list[BaseRoute]:
+    """The routes, one for each path, so that each knows all its methods; `roots` answer `OPTIONS` alone.
+
+    What is no HTTP route stays as it is.
+    """
+    every: dict[str, Methods] = {}
+    found: dict[str, _Resource] = {root: _Resource(root, every) for root in roots}
+    others: list[BaseRoute] = []
+    for route in routes:
+        if not isinstance(route, Route):
+            others.append(route)
+            continue
+        resource = found.setdefault(route.path, _Resource(route.path, every))
+        for method in (route.methods or set()) - {"HEAD"}:
+            resource.handlers.setdefault(method, route.endpoint)
+    every.update({path: resource.offered for path, resource in found.items() if resource.offered})
+    made = [Route(path, resource.answer, methods=[*resource.handlers, _OPTIONS]) for path, resource in found.items()]
+    return [*made, *others]
