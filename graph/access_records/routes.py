@@ -39,6 +39,8 @@ class Access:
     who: Identity
     patient_id: str | None = None
     study_instance_uid: str | None = None
+    is_others: bool = False
+    """It was denied, whatever the answer says, which tells nobody that there is something to deny."""
 
 
 def tell(connection: HTTPConnection, access: Access) -> None:
@@ -84,7 +86,8 @@ class _Recorded:
                 note_refusal(log, action, access.who.subject, access.who.role.value, address)
             else:
                 trail = Trail(log, access.who, address)
-                trail.note(action, access.patient_id, access.study_instance_uid or known, outcome)
+                ended = AccessOutcome.DENIED if access.is_others else outcome
+                trail.note(action, access.patient_id, access.study_instance_uid or known, ended)
 
 
 class RecordedSignIn:

@@ -7,7 +7,7 @@ from starlette.requests import HTTPConnection
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from graph.access import FIELDS, ROUTES, Door, Permission, RouteRow
+from graph.access import FIELDS, ROUTES, Door, Identity, Permission, RouteRow
 from graph.access_records.actions import STORE_EXAM, Action
 from graph.access_records.routes import Access, recorded, tell
 from graph.access_records.trail import AccessOutcome, Trail
@@ -118,9 +118,11 @@ async def _check_owner(connection: HTTPConnection, patient_id: str) -> None:
     for name, uid in place.items():
         if not is_uid(uid, lenient=True):
             raise bad_input(f"the {name} in the path is not a UID")
+    who: Identity = connection.state.principal
     if not await services.pacs.belongs_to(patient_id, **place):
+        tell(connection, Access(who, None, place["study"], is_others=True))
         raise NotFound("the PACS has no such object")
-    tell(connection, Access(connection.state.principal, patient_id, place["study"]))
+    tell(connection, Access(who, patient_id, place["study"]))
 
 
 def _session(connection: HTTPConnection) -> Subject | None:
