@@ -2,6 +2,7 @@
 
 import datetime as dt
 from enum import Enum
+from urllib.parse import urlsplit
 
 import strawberry
 
@@ -42,7 +43,7 @@ class WebhookDelivery:
         """The GraphQL side of a stored delivery."""
         return cls(
             id=strawberry.ID(record.id),
-            url=record.url,
+            url=_without_credentials(record.url),
             state=WebhookDeliveryState(record.state.value),
             attempts=record.attempts,
             last_error=record.last_error,
@@ -129,3 +130,9 @@ class WebhookDeliveryMutations:
         if event is not None:
             info.context.trail.note(REDELIVER, event.patient_id, event.study_instance_uid)
         return RedeliverWebhookPayload(delivery=WebhookDelivery.of(again or record))
+
+
+def _without_credentials(url: str) -> str:
+    """The URL as anybody may see it, who is not to sign in there."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()

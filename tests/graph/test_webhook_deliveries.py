@@ -110,3 +110,11 @@ async def test_others_see_and_change_nothing(
 async def test_unknown_ids_and_cursors_are_clear_errors(ask: Ask) -> None:
     assert (await ask(AGAIN, id="nothing"))[1] == ["NOT_FOUND"]
     assert (await ask(PAGES, after="nonsense"))[1] == ["BAD_USER_INPUT"]
+
+
+async def test_a_receivers_password_is_shown_to_nobody(ask: Ask, store: Store) -> None:
+    event = await store.append_event(new_event(body={"StudyInstanceUID": "1.2.3", "PatientID": "A"}))
+    url = "https://user:secret@receiver.example:8443/hook?kind=exam"
+    await store.plan_deliveries([WebhookDelivery.plan(event.sequence, url, now())])
+    data, _ = await ask("{ webhookDeliveries { nodes { url } } }")
+    assert data["webhookDeliveries"]["nodes"] == [{"url": "https://receiver.example:8443/hook?kind=exam"}]
