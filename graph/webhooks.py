@@ -7,28 +7,29 @@ it, and writes the outcome; what a dead replica had claimed is due again when it
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeVar
+from collections.abc import Sequence
+from datetime import timedelta
+from functools import partial
 
 import httpx
 import structlog
 
+from graph.insistence import RETRY_SECONDS, insist, persist
 from graph.webhook_messages import GONE, SCHEDULE_SECONDS, Answer, outcome, request, signer
-from persistence.errors import CursorExpired, StoreUnavailable
+from persistence.errors import CursorExpired
 from persistence.feed import ExamFeed
 from persistence.records import WEBHOOK_CURSOR, DeliveryState, ExamEvent, WebhookDelivery, now
 from persistence.store import Store
 
 log = structlog.get_logger(__name__)
 
-T = TypeVar("T")
-
 _TIMEOUT_SECONDS = 15
 _LEASE_SECONDS = 60
 _AT_ONCE = 8
 _GRACE_SECONDS = 5
-_RETRY_SECONDS = 0.5
 _PAGE = 100
+_EVER = timedelta(seconds=2 * max(SCHEDULE_SECONDS))
+"""Nothing waits for longer until its next attempt."""
 
 
 class Deliverer:
@@ -61,10 +62,10 @@ class Deliverer:
 
     async def start(self) -> None:
         """Begins, as soon as the store answers; the first time ever on it, with the events that come from now on."""
-        await _insist(self._find_beginning)
-        await _insist(self._abandon_former_receivers)
-        self._loops = [asyncio.create_task(self._dispatch())]
-        self._loops += [asyncio.create_task(self._deliver_to(url)) for url in self._planned]
+        await insist(self._find_beginning)
+        work = [self._dispatch, self._abandon_former_receivers]
+        work += [partial(self._deliver_to, url) for url in self._planned]
+        self._loops = [asyncio.create_task(persist(one)) for one in work]
 
     async def aclose(self) -> None:
         """Claims nothing more, and gives the posts under way a few seconds; what they leave is posted again."""
@@ -83,17 +84,17 @@ class Deliverer:
             await self._store.save_cursor(WEBHOOK_CURSOR, await self._store.last_sequence())
 
     async def _abandon_former_receivers(self) -> None:
-        """Fails what is pending for URLs that are configured no longer: nobody would ever post it."""
+        """Fails what is pending, due or not, for URLs that are configured no longer: nobody would ever post it."""
         before: str | None = None
         while page := await self._store.deliveries(limit=_PAGE, state=DeliveryState.PENDING, before=before):
             before = page[-1].id
             for url in {delivery.url for delivery in page} - self._planned.keys():
-                while delivery := await self._store.claim_delivery(url, now(), lease_seconds=_LEASE_SECONDS):
+                while delivery := await self._store.claim_delivery(url, now() + _EVER, lease_seconds=_LEASE_SECONDS):
                     await self._fail(delivery, "the receiver is no longer in CALLBACK_URLS")
 
     async def _dispatch(self) -> None:
         while True:
-            position = await _insist(lambda: self._store.cursor(WEBHOOK_CURSOR))
+            position = await insist(lambda: self._store.cursor(WEBHOOK_CURSOR))
             try:
                 async with self._feed.subscribe(position) as events:
                     while True:
@@ -101,29 +102,29 @@ class Deliverer:
                         await self._plan([event.sequence for event in page])
             except CursorExpired as error:  # webhooks were off for longer than events are kept
                 log.error("events were removed before they were dispatched to receivers", reason=str(error))
-                first = await _insist(self._store.first_sequence)
+                first = await insist(self._store.first_sequence)
                 await self._save_cursor(first - 1)
-                await asyncio.sleep(_RETRY_SECONDS)
+                await asyncio.sleep(RETRY_SECONDS)
             except StopAsyncIteration:
                 return
 
     async def _plan(self, sequences: Sequence[int]) -> None:
         due_at = now()
         plan = [WebhookDelivery.plan(sequence, url, due_at) for sequence in sequences for url in self._planned]
-        await _insist(lambda: self._store.plan_deliveries(plan))
+        await insist(lambda: self._store.plan_deliveries(plan))
         await self._save_cursor(sequences[-1])
         for planned in self._planned.values():
             planned.set()
 
     async def _save_cursor(self, sequence: int) -> None:
-        await _insist(lambda: self._store.save_cursor(WEBHOOK_CURSOR, sequence))
+        await insist(lambda: self._store.save_cursor(WEBHOOK_CURSOR, sequence))
 
     async def _deliver_to(self, url: str) -> None:
         free = asyncio.Semaphore(_AT_ONCE)
         while True:
             await free.acquire()
             self._planned[url].clear()
-            delivery = await _insist(lambda: self._store.claim_delivery(url, now(), lease_seconds=_LEASE_SECONDS))
+            delivery = await insist(lambda: self._store.claim_delivery(url, now(), lease_seconds=_LEASE_SECONDS))
             if delivery is None:
                 free.release()
                 await self._wait(self._planned[url])
@@ -139,16 +140,16 @@ class Deliverer:
                 await planned.wait()
 
     async def _deliver(self, delivery: WebhookDelivery) -> None:
-        if await _insist(lambda: self._store.is_webhook_disabled(delivery.url)):
+        if await insist(lambda: self._store.is_webhook_disabled(delivery.url)):
             await self._fail(delivery, "the receiver had answered 410: it is disabled until something is redelivered")
             return
-        event = await _insist(lambda: self._store.event(delivery.event_sequence))
+        event = await insist(lambda: self._store.event(delivery.event_sequence))
         if event is None:
             await self._fail(delivery, "the event is no longer kept")
             return
         answer = await self._post(event, delivery)
         if answer.status == GONE:
-            await _insist(lambda: self._store.disable_webhook(delivery.url))
+            await insist(lambda: self._store.disable_webhook(delivery.url))
         after = outcome(delivery, answer, now(), self._schedule_seconds)
         log.info(
             "webhook attempt",
@@ -157,7 +158,7 @@ class Deliverer:
             state=after.state.value,
             error=after.last_error,
         )
-        await _insist(lambda: self._store.settle_delivery(after))
+        await insist(lambda: self._store.settle_delivery(after))
 
     async def _post(self, event: ExamEvent, delivery: WebhookDelivery) -> Answer:
         try:
@@ -177,13 +178,4 @@ class Deliverer:
     async def _fail(self, delivery: WebhookDelivery, reason: str) -> None:
         changes = {"state": DeliveryState.FAILED, "last_error": reason, "next_attempt_at": None}
         failed = delivery.model_copy(update=changes)
-        await _insist(lambda: self._store.settle_delivery(failed))
-
-
-async def _insist(ask: Callable[[], Awaitable[T]]) -> T:
-    """The store's answer, through an outage: everything asked here may be repeated."""
-    while True:
-        try:
-            return await ask()
-        except StoreUnavailable:
-            await asyncio.sleep(_RETRY_SECONDS)
+        await insist(lambda: self._store.settle_delivery(failed))

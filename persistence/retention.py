@@ -68,6 +68,6 @@ class Retention:
         while True:
             try:
                 await self.sweep(now())
-            except StoreError:
-                log.warning("old records stay for now: the store does not answer")
+            except Exception as error:  # whatever it is, old records must not stay for ever
+                log.warning("old records stay for now", exc_info=not isinstance(error, StoreError))
             await asyncio.sleep(self._interval_seconds)

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 from standardwebhooks.webhooks import Webhook
 
+from graph import insistence
 from graph.webhook_messages import SCHEDULE_SECONDS
 from graph.webhooks import Deliverer
 from persistence.feed import ExamFeed
@@ -257,11 +258,32 @@ async def test_two_replicas_post_each_event_once(
     assert len(receiver.ids) == len(set(receiver.ids)) == 50
 
 
+@pytest.mark.parametrize("method", ["claim_delivery", "plan_deliveries", "deliveries"])
+async def test_an_error_that_nobody_foresaw_ends_nothing(
+    method: str, receiver: Receiver, feed: ExamFeed, store: Store, deliver: Deliver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest, failures = getattr(store, method), [RuntimeError("nobody foresaw this")]
+
+    async def failing_once(*given: Any, **options: Any) -> Any:
+        if failures:
+            raise failures.pop()
+        return await honest(*given, **options)
+
+    monkeypatch.setattr(insistence, "RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(store, method, failing_once)
+    await deliver(receiver.url)
+    await feed.append(new_event())
+    await receiver.wait_for(1)
+    assert not failures
+
+
 async def test_what_was_pending_for_a_receiver_that_is_gone_from_the_settings_has_failed(
     receiver: Receiver, feed: ExamFeed, store: Store, deliver: Deliver
 ) -> None:
     former = "http://former.example/"
-    await store.plan_deliveries([WebhookDelivery.plan(sequence, former, now()) for sequence in range(1, 4)])
+    tomorrow = now() + timedelta(days=1.1)
+    plan = [WebhookDelivery.plan(sequence, former, due) for sequence, due in enumerate((now(), now(), tomorrow), 1)]
+    await store.plan_deliveries(plan)
     await deliver(receiver.url)
     assert {one.last_error for one in await settled(store, 3)} == {"the receiver is no longer in CALLBACK_URLS"}
 
