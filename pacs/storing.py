@@ -83,7 +83,7 @@ class Storing:
         """Of those that the PACS has under their UIDs, whether it has them as they are."""
         uids = ("SOPInstanceUID", [one.uid for one in batch])
         try:
-            found = await self._studies.search("instances", Match({}), uids=uids)
+            found = await self._studies.search("instances", Match({}), uids=uids, afresh=True)
         except (NotFound, PacsFault):  # no search for instances: then the PACS's own word must do
             return {}
         places: dict[str, list[tuple[str, str]]] = {}

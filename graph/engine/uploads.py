@@ -1,8 +1,8 @@
 """Files that come with a GraphQL request (the GraphQL multipart request specification).
 
-The body is read as it arrives: each file goes to an unlinked temporary file, at most `_WRITE_BYTES` wait in memory. A
-file over the limit is cut and marked, so that the others succeed. The files are closed when the request ends, however
-it ends.
+The body is read as it arrives: each file goes to an unlinked temporary file. About `_WRITE_BYTES` wait in memory while
+others are written. A file over the limit is cut and marked, so that the others succeed. The files are closed when the
+request ends, however it ends.
 """
 
 import asyncio
@@ -117,10 +117,10 @@ class _FormReader:
         self._header_name = self._header_value = b""
         self._disposition = b""
         self._waiting: list[tuple[_Part, bytes]] = []
+        self._writing: asyncio.Future[None] | None = None
         self._complete = False
 
     async def read(self, boundary: bytes, chunks: AsyncIterator[bytes]) -> None:
-        received = waiting = 0
         try:
             parser = MultipartParser(
                 boundary,
@@ -134,6 +134,17 @@ class _FormReader:
                     "on_end": self._end,
                 },
             )
+            await self._feed(parser, chunks)
+        except FormParserError as error:
+            raise bad_input("The body is not multipart/form-data.") from error
+        if not self._complete:
+            raise bad_input("The body ends before its last part does.")
+        await asyncio.to_thread(self._rewind)
+
+    async def _feed(self, parser: MultipartParser, chunks: AsyncIterator[bytes]) -> None:
+        """While some bytes are written, the next ones come."""
+        received = waiting = 0
+        try:
             async for chunk in chunks:
                 received += len(chunk)
                 if received > self._limits.max_request_bytes:
@@ -141,13 +152,18 @@ class _FormReader:
                 parser.write(chunk)
                 waiting += len(chunk)
                 if waiting >= _WRITE_BYTES:
-                    await asyncio.to_thread(self._write)
-                    waiting = 0
-        except FormParserError as error:
-            raise bad_input("The body is not multipart/form-data.") from error
-        if not self._complete:
-            raise bad_input("The body ends before its last part does.")
-        await asyncio.to_thread(self._rewind)
+                    await self._written()
+                    block, self._waiting, waiting = self._waiting, [], 0
+                    self._writing = asyncio.ensure_future(asyncio.to_thread(_write, block))
+            await self._written()
+        finally:
+            if self._writing is not None:
+                await asyncio.gather(self._writing, return_exceptions=True)
+
+    async def _written(self) -> None:
+        writing, self._writing = self._writing, None
+        if writing is not None:
+            await writing
 
     def form(self) -> Form:
         missing = [name for name in _JSON_PARTS if name not in self._json]
@@ -213,19 +229,20 @@ class _FormReader:
     def _end(self) -> None:
         self._complete = True
 
-    def _write(self) -> None:
-        for part, data in self._waiting:
-            if part.file is not None and not part.too_large:
-                part.file.write(data)
-        self._waiting.clear()
-
     def _rewind(self) -> None:
-        self._write()
+        _write(self._waiting)
+        self._waiting = []
         for part in self._parts.values():
             if part.file is not None:
                 part.file.seek(0)
                 if part.too_large:
                     part.file.truncate()
+
+
+def _write(waiting: list[tuple[_Part, bytes]]) -> None:
+    for part, data in waiting:
+        if part.file is not None and not part.too_large:
+            part.file.write(data)
 
 
 def too_large_body(max_bytes: int, what: str = "The request") -> ContractError:
