@@ -87,7 +87,7 @@ class Dataset:
     def values(self, keyword: str) -> list[Any]:
         """The raw values of an attribute, empty when it is absent, empty or not as Annex F has it."""
         element = self.json.get(tag(keyword))
-        values = element.get("Value") if isinstance(element, Mapping) else None
+        values = element.get("Value") if type(element) is dict else None
         return values if isinstance(values, list) else []
 
     def texts(self, keyword: str) -> list[str]:
@@ -137,6 +137,16 @@ class Dataset:
     def items(self, keyword: str) -> Iterator["Dataset"]:
         """The items of a sequence."""
         return (Dataset(item) for item in self.values(keyword) if isinstance(item, dict))
+
+
+class KeptDataset(Dataset):
+    """A dataset that is kept for later requests, with room for what was last made of it; neither is ever changed."""
+
+    __slots__ = ("completed",)
+
+    def __init__(self, json: JSONDataset) -> None:
+        super().__init__(json)
+        self.completed: Any = None
 
 
 def parse_name(text: str) -> Name | None:

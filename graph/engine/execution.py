@@ -14,6 +14,7 @@ from graphql.pyutils import Path, gather_with_cancel
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from graph.engine.errors import request_error
+from graph.engine.remembered import remembering
 from graph.engine.selections import Completion, compile_selection
 from graph.errors import ContractError, ErrorCode
 
@@ -24,10 +25,10 @@ _PLANS_KEPT = 64
 """Plans of one document: a few, unless many variables steer @skip and @include."""
 _WORTH_COMPILING = 8
 """Rows of a list from which compiling pays at the first use (about 0.3 ms)."""
-_LONG_LIST = 1_000
-_ROWS_A_TURN = 100
-_LONGEST_TURN_SECONDS = 0.010
-"""A long list lets other requests work in between."""
+_LONG_LIST = 50
+_ROWS_A_TURN = 50
+_LONGEST_TURN_SECONDS = 0.003
+"""A long list lets other requests work in between; many long lists of one request take turns, too."""
 
 _E = TypeVar("_E", bound="ContractExecutor")
 
@@ -75,8 +76,9 @@ class Plans:
         try:
             return self._plans[key]
         except KeyError:
-            plan = self._plans[key] = compile_selection(type_, details, executor.collect_subfields)
-            return plan
+            plan = compile_selection(type_, details, executor.collect_subfields)
+            self._plans[key] = remembering(type_, plan) if plan else None
+            return self._plans[key]
 
 
 current_plans: ContextVar[Plans | None] = ContextVar("current_plans", default=None)
@@ -91,6 +93,7 @@ class CompiledExecutor(ContractExecutor):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._plans = current_plans.get() or Plans()
+        self.turn = asyncio.Lock()
         self._may_compile = not (self.middleware_manager and self.middleware_manager.middlewares)
 
     def complete_object_value(
@@ -175,12 +178,14 @@ class _Rows:
 
     async def complete_in_turns(self, items: list[Any]) -> list[Any]:
         """The same, with pauses in which other requests get their turn."""
-        turn_began = time.perf_counter()
-        for index, item in enumerate(items):
-            self.add(index, item)
-            if index % _ROWS_A_TURN == 0 and time.perf_counter() - turn_began > _LONGEST_TURN_SECONDS:
-                await asyncio.sleep(0)
-                turn_began = time.perf_counter()
+        async with self._executor.turn:
+            turn_began = time.perf_counter()
+            for index, item in enumerate(items, start=1):
+                self.add(index - 1, item)
+                is_time_to_ask = index % _ROWS_A_TURN == 0 or index == len(items)
+                if is_time_to_ask and time.perf_counter() - turn_began > _LONGEST_TURN_SECONDS:
+                    await asyncio.sleep(0)
+                    turn_began = time.perf_counter()
         return await self._wait()
 
     async def _wait(self) -> list[Any]:

@@ -3,6 +3,7 @@
 import base64
 import datetime as dt
 from dataclasses import dataclass
+from functools import lru_cache
 
 import strawberry
 from pydicom.uid import UID as PydicomUID
@@ -14,11 +15,20 @@ from graph.links import Links
 from graph.loaders import Below, InSeries
 from graph.schema.attributes import PersonName, attribute, computed, dicom_type, selected_keywords
 from graph.schema.scalars import UID, DicomJSON
-from pacs.attributes import Dataset
+from pacs.attributes import Dataset, KeptDataset
 from pacs.errors import NoPicture
 from pacs.pictures import LARGEST_THUMBNAIL
 
 _DATASET = "The dataset as the PACS sent it."
+
+
+@lru_cache(maxsize=1024)
+def _sop_class_name(uid: str | None) -> str | None:
+    """The class's name in the standard's registry; None for a class that is not in it."""
+    if uid is None:
+        return None
+    known = PydicomUID(uid)
+    return known.name if known.name != uid else None
 
 
 @dataclass(frozen=True)
@@ -64,6 +74,11 @@ class Instance:
         description="The DICOM file.",
     )
     dicom: DicomJSON = computed(lambda self: self.dataset.json, description=_DATASET)
+
+    def memory(self) -> tuple[KeptDataset, str] | None:
+        """See `graph.engine.remembered`: its attributes depend on its dataset, and on where its links lead."""
+        dataset = self.dataset
+        return (dataset, self.scope.links.base) if isinstance(dataset, KeptDataset) else None
 
     @strawberry.field(description="Null where there is nothing to show (a report, say).")
     async def thumbnail(self, info: Info, size: int = 256) -> Image | None:
@@ -149,11 +164,3 @@ class Study:
         datasets = await info.context.loaders.series.load(key)
         info.context.trail.note(READ_STUDY, self.scope.patient_id, self.study_instance_uid)
         return [Series(dataset=dataset, scope=self.scope) for dataset in datasets]
-
-
-def _sop_class_name(uid: str | None) -> str | None:
-    """The class's name in the standard's registry; None for a class that is not in it."""
-    if uid is None:
-        return None
-    known = PydicomUID(uid)
-    return known.name if known.name != uid else None

@@ -9,6 +9,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from typing import TypeVar
 
 from pacs.attributes import Dataset
 from pacs.caching.bounded import BoundedCache, Key
@@ -18,8 +19,10 @@ from pacs.errors import PacsError
 
 ALWAYS = frozenset({"StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "PatientID", "InstanceNumber"})
 """What is kept of every instance, asked for or not: whose it is, and where it stands."""
+_ROWS_AT_ONCE = 200
 _LAST = 2**31  # where an instance without a number stands
 
+T = TypeVar("T")
 Read = Callable[[str, Sequence[SeriesRef], frozenset[str]], Awaitable[list[Dataset]]]
 """The instances of a patient's series with these attributes, asked of the PACS now."""
 
@@ -92,14 +95,28 @@ class CachedInstances:
         read_at = time.monotonic()
         with ExitStack() as stack:
             begun = {study: stack.enter_context(filling) for study, filling in fillings.items()}
-            found = dealt(await self._read(what.patient_id, [ref for ref, _ in missing], what.keywords))
+            rows = await self._read(what.patient_id, [ref for ref, _ in missing], what.keywords)
+            found = await _aside(len(rows), dealt, rows)
             for ref, state in missing:
-                if state is None or not _is_whole(ref, found.get(ref.series, [])):
+                own = found.get(ref.series, [])
+                if state is None or not _is_whole(ref, own):
                     continue
-                kept = found[ref.series] = compact(found[ref.series], what.keywords)
-                entry = _Entry(state, read_at, kept)
-                self._cache.put(Key(ref.study, ref.series, what), entry, weight_bytes(kept), begun[ref.study])
+                kept, weight = await _aside(len(own), _kept, own, what.keywords)
+                self._cache.put(
+                    Key(ref.study, ref.series, what), _Entry(state, read_at, kept), weight, begun[ref.study]
+                )
+                found[ref.series] = kept
         return found
+
+
+async def _aside(rows: int, work: Callable[..., T], *arguments: object) -> T:
+    """What `work` returns; with many rows in a thread, so that other requests go on meanwhile."""
+    return work(*arguments) if rows <= _ROWS_AT_ONCE else await asyncio.to_thread(work, *arguments)
+
+
+def _kept(rows: list[Dataset], keywords: frozenset[str]) -> tuple[list[Dataset], int]:
+    kept = compact(rows, keywords)
+    return kept, weight_bytes(kept)
 
 
 def _has(key: Key, wanted: _What) -> bool:

@@ -4,16 +4,17 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from pacs.attributes import Dataset, JSONDataset, tag
+from pacs.attributes import Dataset, JSONDataset, KeptDataset, tag
 
 _SAMPLE = 16
+_COMPLETED_BYTES = 1_000  # what a row's last answer holds besides: a dictionary, a link or two
 
 
 def compact(datasets: Iterable[Dataset], keywords: frozenset[str]) -> list[Dataset]:
     """The datasets with the attributes `keywords` alone (`all`: with everything), equal elements being one object."""
     tags = None if "all" in keywords else frozenset(map(tag, keywords))
     last: JSONDataset = {}
-    kept = []
+    kept: list[Dataset] = []
     for dataset in datasets:
         found = dataset.json.items()
         json = {
@@ -21,7 +22,7 @@ def compact(datasets: Iterable[Dataset], keywords: frozenset[str]) -> list[Datas
             for name, element in found
             if tags is None or name in tags
         }
-        kept.append(Dataset(json))
+        kept.append(KeptDataset(json))
         last = json
     return kept
 
@@ -36,7 +37,7 @@ def weight_bytes(datasets: Sequence[Dataset]) -> int:
     for index in range(0, len(datasets), step):
         if index:  # what the row shares with the one before it weighs nothing
             _weigh(datasets[index - 1].json, seen)
-        bytes_ += sys.getsizeof(datasets[index]) + _weigh(datasets[index].json, seen)
+        bytes_ += _COMPLETED_BYTES + sys.getsizeof(datasets[index]) + _weigh(datasets[index].json, seen)
         weighed += 1
     return bytes_ * len(datasets) // weighed
 
