@@ -100,8 +100,9 @@ class ServerProcess:
 
 def _wait_until_dead(pid: int) -> None:
     """A process that its parent has not asked about yet is a zombie, which is dead enough."""
-    while is_alive(pid) and ") Z " not in Path(f"/proc/{pid}/stat").read_text():
-        time.sleep(0.001)
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        while ") Z " not in Path(f"/proc/{pid}/stat").read_text():
+            time.sleep(0.001)
 
 
 def _command(pid: int) -> bytes:
