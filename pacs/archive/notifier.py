@@ -8,6 +8,7 @@ without a PatientID has nobody to be announced for: the callback requires one.
 import asyncio
 import sqlite3
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -170,10 +171,9 @@ class Notifier:
         seconds = _POLL_SECONDS
         if changed_at is not None:
             seconds = min(max(changed_at + self._options.stable_age_seconds - time.time(), 0.01), seconds)
-        try:
-            await asyncio.wait_for(self._changed.wait(), seconds)
-        except TimeoutError:
-            return
+        with suppress(TimeoutError):  # not wait_for: it can lose a cancellation (Python 3.11)
+            async with asyncio.timeout(seconds):
+                await self._changed.wait()
 
 
 def _dataset(attributes: bytes) -> Dataset:

@@ -51,7 +51,8 @@ class Worker:
         )  # fmt: skip
         worker = cls(process)
         try:
-            await asyncio.wait_for(worker._receive(), _START_SECONDS)
+            async with asyncio.timeout(_START_SECONDS):  # wait_for can lose a cancellation (Python 3.11)
+                await worker._receive()
         except (TimeoutError, asyncio.IncompleteReadError):
             await worker.stop()
             raise RuntimeError("a process for making pictures could not be started") from None
