@@ -166,7 +166,7 @@ def _retrieve(retrieve: RetrieveService, frames: FrameService, pictures: Picture
 
 def _delete(service: DeleteService, *, allowed: bool) -> Table:
     handler = service.delete if allowed else not_allowed
-    return [("DELETE", resource, handler) for resource in (_STUDY, _SERIES)]
+    return [("DELETE", resource, handler) for resource in (_STUDY, _SERIES, _INSTANCE)]
 
 
 def _routes(table: Table) -> list[BaseRoute]:

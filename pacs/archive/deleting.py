@@ -1,4 +1,4 @@
-"""Deleting studies and series, as most servers offer it. PS3.18 has no such transaction: it is off unless allowed."""
+"""Deleting studies, series and instances, as most servers offer it: off unless allowed, for PS3.18 does not have it."""
 
 import asyncio
 import sqlite3
@@ -24,10 +24,11 @@ _RECOUNT = """
             (SELECT coalesce(sum(number_of_instances), 0) FROM series WHERE series.study = studies.id)
     WHERE study_instance_uid = ?
 """
-_DELETE_SERIES = """
-    DELETE FROM series
-    WHERE series_instance_uid = ? AND study = (SELECT id FROM studies WHERE study_instance_uid = ?)
-"""
+_OF_SERIES = "series_instance_uid = ? AND study = (SELECT id FROM studies WHERE study_instance_uid = ?)"
+_RECOUNT_SERIES = f"""
+    UPDATE series SET number_of_instances = (SELECT count(*) FROM instances WHERE instances.series = series.id)
+    WHERE {_OF_SERIES}
+"""  # noqa: S608 - put together from constants
 
 
 class DeleteService:
@@ -39,7 +40,7 @@ class DeleteService:
         self._filing = filing
 
     async def delete(self, request: Request) -> Response:
-        """`DELETE /studies/{study}[/series/{series}]`: 204, or 404."""
+        """`DELETE /studies/{study}[/series/{series}[/instances/{instance}]]`: 204, or 404. Nothing empty is left."""
 
         def take_out(connection: sqlite3.Connection) -> list[str]:
             instances = lookup.find(connection, request.path_params)
@@ -72,11 +73,15 @@ class DeleteService:
 
 
 def _delete(connection: sqlite3.Connection, path: Mapping[str, Any]) -> None:
-    study, series = path["study"], path.get("series")
+    study, series, instance = path["study"], path.get("series"), path.get("instance")
     if series is None:
         connection.execute("DELETE FROM studies WHERE study_instance_uid = ?", (study,))
         return
-    connection.execute(_DELETE_SERIES, (series, study))
+    if instance is not None:
+        connection.execute("DELETE FROM instances WHERE sop_instance_uid = ?", (instance,))
+        connection.execute(_RECOUNT_SERIES, (series, study))
+    left = "" if instance is None else " AND number_of_instances = 0"
+    connection.execute(f"DELETE FROM series WHERE {_OF_SERIES}{left}", (series, study))  # noqa: S608 - constants
     connection.execute(_RECOUNT, (study,))
     connection.execute("DELETE FROM studies WHERE study_instance_uid = ? AND number_of_series = 0", (study,))
 
