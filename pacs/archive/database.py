@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from pacs.archive import connections
-from pacs.archive.faults import ArchiveUnusable
+from pacs.archive.faults import ArchiveUnusable, reason
 
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], T]
@@ -44,7 +44,7 @@ class Database:
             self._migrate()
         except (OSError, sqlite3.Error) as error:
             self._disconnect()
-            raise DatabaseUnusable(f"the {name} {path} cannot be opened: {error}") from error
+            raise DatabaseUnusable(f"the {name} {path} cannot be opened: {reason(error, path.parent)}") from error
         except DatabaseUnusable:
             self._disconnect()
             raise

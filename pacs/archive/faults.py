@@ -10,6 +10,7 @@ again. Damage is 500: asking again does not help.
 """
 
 import errno
+import shutil
 import sqlite3
 import zlib
 from collections.abc import Iterator
@@ -133,10 +134,19 @@ def usable(data_dir: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise ArchiveUnusable(f"the data folder {data_dir} cannot be used: {error.strerror or error}") from error
+        raise ArchiveUnusable(f"the data folder {data_dir} cannot be used: {reason(error, data_dir)}") from error
     except sqlite3.Error as error:
         advice = _FILES_ARE_WHOLE if fault_of(error) is INDEX else ""
-        raise ArchiveUnusable(f"the index in {data_dir} cannot be opened: {error}{advice}") from error
+        why = reason(error, data_dir)
+        raise ArchiveUnusable(f"the index in {data_dir} cannot be opened: {why}{advice}") from error
 
 
+def reason(error: OSError | sqlite3.Error, folder: Path) -> str:
+    """Why something in the folder cannot be opened, in the system's words, which for a full disk are not SQLite's."""
+    if fault_of(error) in {FULL, NOT_WRITTEN} and (free_bytes := shutil.disk_usage(folder).free) < _NEEDED_BYTES:
+        return f"its disk is full ({free_bytes} bytes are free, {_NEEDED_BYTES} are needed)"
+    return getattr(error, "strerror", None) or str(error)
+
+
+_NEEDED_BYTES = 1024 * 1024
 _FILES_ARE_WHOLE = "; its `files` are whole without it: move the folder away, and upload them to a new archive"
