@@ -8,6 +8,7 @@ from starlette.requests import HTTPConnection
 from graph.access import Identity
 from graph.authentication.authenticator import Unauthenticated
 from graph.context import Services
+from graph.errors import ContractError
 from graph.rates import client_key
 
 _LONGEST = 16 * 1024
@@ -22,7 +23,7 @@ async def identify(connection: HTTPConnection) -> Identity:
     services: Services = connection.app.state.services
     try:
         who = await services.authenticator.authenticate(presented(connection))
-    except Unauthenticated:
+    except ContractError:
         services.rates.admit(client_key(connection))
         raise
     connection.state.principal = who

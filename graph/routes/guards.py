@@ -14,7 +14,7 @@ from graph.access_records.trail import AccessOutcome, Trail
 from graph.authentication.credentials import identify
 from graph.context import Services
 from graph.errors import ContractError, ErrorCode, bad_input, translate
-from graph.rates import Limited, Rates
+from graph.rates import Limited, Rates, client_key
 from graph.routes.problems import refusal
 from graph.viewer.sessions import SessionCookies, reader_of
 from graph.viewer.tokens import Subject
@@ -90,6 +90,8 @@ class _SignedIn:
         who = await identify(connection)
         permission = self._row.roles.of(who.role)
         if permission is Permission.DENIED or (permission is Permission.OWN and who.patient_id is None):
+            services: Services = connection.app.state.services
+            services.rates.admit(client_key(connection, who))
             raise ContractError(ErrorCode.FORBIDDEN, f"this is not for the role {who.role.value}")
         connection.state.fence = who.patient_id if permission is Permission.OWN else None
 

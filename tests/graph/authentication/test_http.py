@@ -6,9 +6,11 @@ from typing import Any
 import httpx
 import pytest
 
+from graph.app import create_app
 from graph.settings import Settings
 from tests.graph.authentication.issuer import with_secret
 from tests.graph.conftest import serving
+from tests.graph.viewer_links import browser
 
 ME = "{ me { subject role patientID } }"
 
@@ -74,11 +76,26 @@ async def test_graphiql_and_introspection_are_closed(stranger: httpx.AsyncClient
     assert answer.json()["errors"][0]["extensions"]["code"] == "GRAPHQL_VALIDATION_FAILED"
 
 
-async def test_who_keeps_guessing_is_told_to_wait_but_who_knows_gets_in(secured: Settings) -> None:
-    slow = secured.model_copy(update={"rate_per_second": 0.01, "rate_burst": 5})
-    async with serving(slow) as url, httpx.AsyncClient(base_url=url) as client:
-        statuses = [(await ask(client, {"Authorization": "Bearer wrong"})).status_code for _ in range(8)]
-        assert statuses == [401] * 5 + [429] * 3
+_GRAPHQL, _FILE = "/graphql?query={me{role}}", "/exams/studies/1.2?fileType=application/zip"
+
+
+@pytest.mark.parametrize(
+    ("path", "said", "status"),
+    [
+        (_GRAPHQL, {"aud": "other"}, 401),
+        (_GRAPHQL, {"role": "nurse"}, 403),
+        (_FILE, {"aud": "other"}, 401),
+        (_FILE, {"role": "nurse"}, 403),
+        (_FILE, {"role": "PATIENT", "sub": "a patient without an ID"}, 403),
+    ],
+)
+async def test_who_keeps_being_refused_is_told_to_wait_but_who_may_gets_in(
+    secured: Settings, path: str, said: dict[str, str], status: int
+) -> None:
+    app = create_app(secured.model_copy(update={"rate_per_second": 0.01, "rate_burst": 3}))
+    async with app.router.lifespan_context(app), browser(app) as client:
+        statuses = [(await client.get(path, headers=bearer(**said))).status_code for _ in range(5)]
+        assert statuses == [status] * 3 + [429] * 2
         assert (await ask(client, bearer())).status_code == 200
 
 
