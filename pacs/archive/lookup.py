@@ -54,6 +54,11 @@ class Instance:
     file_bytes: int
     digest: bytes
 
+    @property
+    def folder(self) -> str:
+        """Where its file lies; see `files`."""
+        return self.study_instance_uid
+
     def url(self, base: str) -> str:
         """Its resource under the DICOMweb root `base`."""
         return (

@@ -54,8 +54,8 @@ def _page(found: Iterator[JSONDataset], rest: Filter, asked: Search) -> Iterator
 
 def _conditions(keys: tuple[Key, ...]) -> tuple[list[Condition], Filter]:
     """Conditions on columns, and a filter of the keys that have none."""
-    matchers = {key.path: wanted for key in keys if key.path in _COLUMNS and (wanted := matcher(key))}
-    conditions = [wanted.condition(_COLUMNS[path]) for path, wanted in matchers.items()]
+    matchers = [(key.path, wanted) for key in keys if key.path in _COLUMNS and (wanted := matcher(key))]
+    conditions = [wanted.condition(_COLUMNS[path]) for path, wanted in matchers]
     return conditions, predicate([key for key in keys if key.path not in _COLUMNS])
 
 

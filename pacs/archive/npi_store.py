@@ -1,6 +1,7 @@
 """Rows of objects that belong to no patient. Each function runs within its caller's transaction."""
 
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pacs.archive import packing
@@ -15,7 +16,9 @@ _NO_DICTIONARY = b""
 class NonPatientInstance:
     """A stored object, as retrieval needs it; see `Stored`. `packed` is its metadata; see `metadata`."""
 
+    folder: str
     sop_instance_uid: str
+    sop_class_uid: str
     transfer_syntax_uid: str
     file_bytes: int
     digest: bytes
@@ -48,12 +51,22 @@ def insert(connection: sqlite3.Connection, resource: Resource, received: Receive
 
 def find(connection: sqlite3.Connection, resource: Resource, sop_instance_uid: str) -> NonPatientInstance | None:
     """The object with this UID, if the resource has it."""
-    row = connection.execute(
-        """SELECT sop_instance_uid, transfer_syntax_uid, file_bytes, digest, json FROM non_patient_instances
-        WHERE sop_instance_uid = ? AND resource = ?""",
-        (sop_instance_uid, resource.name),
-    ).fetchone()
-    return NonPatientInstance(*row) if row else None
+    return next(iter(select(connection, resource, [sop_instance_uid])), None)
+
+
+def select(
+    connection: sqlite3.Connection, resource: Resource, sop_instance_uids: Sequence[str]
+) -> list[NonPatientInstance]:
+    """Those of the objects that the resource has, in the order in which they were stored."""
+    marks = ", ".join("?" * len(sop_instance_uids))
+    query = f"{_SELECT} WHERE resource = ? AND sop_instance_uid IN ({marks}) ORDER BY id"
+    return [NonPatientInstance(*row) for row in connection.execute(query, (resource.name, *sop_instance_uids))]
+
+
+_SELECT = """
+    SELECT resource, sop_instance_uid, sop_class_uid, transfer_syntax_uid, file_bytes, digest, json
+    FROM non_patient_instances
+"""
 
 
 def delete(connection: sqlite3.Connection, sop_instance_uid: str) -> None:

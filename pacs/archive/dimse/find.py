@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
-import structlog
 from pydicom.dataset import Dataset
 from pynetdicom import evt
 from pynetdicom.sop_class import (  # type: ignore[attr-defined]  # made at import
@@ -18,28 +17,22 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]  # made at impo
 )
 
 from pacs.archive.dimse import datasets, patients
+from pacs.archive.dimse.answering import PENDING, PENDING_WITHOUT_SOME_KEYS, Matches, answering
 from pacs.archive.dimse.identifiers import answer, keys_of
 from pacs.archive.dimse.query_levels import QueryLevel, query_level
 from pacs.archive.dimse.service import Caller, Offered, Service
-from pacs.archive.dimse.statuses import status
 from pacs.archive.http import Search
 from pacs.archive.index import Index
 from pacs.archive.matching import Key, matcher
 from pacs.archive.qido import describe, needs_whole
 from pacs.archive.search import run
 from pacs.attributes import JSONDataset, tag
-from pacs.errors import BadDicom, BadQuery
+from pacs.errors import BadQuery
 from pacs.workitem_mwl import element
 
-log = structlog.get_logger(__name__)
-
-_PENDING, _PENDING_WITHOUT_SOME_KEYS, _CANCELLED = 0xFF00, 0xFF01, 0xFE00
-_OUT_OF_RESOURCES, _DOES_NOT_MATCH_CLASS = 0xA700, 0xA900
 _READ_AT_ONCE = 5_000
 _LEVEL, _RETRIEVE_AE_TITLE = tag("QueryRetrieveLevel"), tag("RetrieveAETitle")
 _OF_THE_ANSWER = frozenset({_LEVEL, _RETRIEVE_AE_TITLE, tag("SpecificCharacterSet"), tag("TimezoneOffsetFromUTC")})
-
-Answers = Iterator[tuple[int | Dataset, Dataset | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,28 +48,21 @@ class _Query:
     def pending(self) -> int:
         """The status of a match; another one when not all that is asked for can be told."""
         told = self.wanted | _OF_THE_ANSWER
-        return _PENDING if told >= self.identifier.keys() else _PENDING_WITHOUT_SOME_KEYS
+        return PENDING if told >= self.identifier.keys() else PENDING_WITHOUT_SOME_KEYS
 
 
 def find_service(index: Index, ae_title: str, call: Caller) -> Service:
     """Answers C-FIND requests of workstations; `ae_title` is where what they find can be retrieved."""
 
-    def find(event: evt.Event) -> Answers:
-        try:
-            query = _query(str(event.context.abstract_syntax), datasets.received(event, "Identifier"))
-            for found in _matches(index, call, query):
-                if event.is_cancelled:
-                    yield _CANCELLED, None
-                    return
-                yield query.pending, _answer(found, query, ae_title)
-        except (BadDicom, BadQuery) as error:
-            yield status(_DOES_NOT_MATCH_CLASS, str(error)), None
-        except (OSError, TimeoutError, sqlite3.Error) as error:
-            log.error("dimse_find_failed", reason=type(error).__name__)
-            yield status(_OUT_OF_RESOURCES, "the index cannot be read now"), None
+    def find(event: evt.Event) -> Matches:
+        query = _query(str(event.context.abstract_syntax), datasets.received(event, "Identifier"))
+        for found in _matches(index, call, query):
+            yield query.pending, _answer(found, query, ae_title)
 
     models = (PatientRootQueryRetrieveInformationModelFind, StudyRootQueryRetrieveInformationModelFind)
-    return Service(contexts=tuple(Offered(abstract_syntax=model) for model in models), handlers={evt.EVT_C_FIND: find})
+    handler = answering(find, what="index", logged_as="dimse_find_failed")
+    contexts = tuple(Offered(abstract_syntax=model) for model in models)
+    return Service(contexts=contexts, handlers={evt.EVT_C_FIND: handler})
 
 
 def _query(model: str, identifier: JSONDataset) -> _Query:

@@ -20,17 +20,26 @@ from pacs.archive.dimse.retrieval import (
     UNKNOWN_DESTINATION,
     Progress,
 )
-from pacs.archive.dimse.selection import NotSelected, selected
-from pacs.archive.dimse.sending import UNCOMPRESSED, Sender
+from pacs.archive.dimse.selection import Choose, NotSelected, of_patients, selected
+from pacs.archive.dimse.sending import UNCOMPRESSED, Sendable, Sender
 from pacs.archive.dimse.service import Caller, Offered, Service
 from pacs.archive.dimse.suboperations import Tally, message_ids, run
 from pacs.archive.index import Index
-from pacs.archive.lookup import Instance
 from pacs.peers import Peer
 
+_OF_PATIENTS = (PatientRootQueryRetrieveInformationModelMove, StudyRootQueryRetrieveInformationModelMove)
 
-def move_service(index: Index, sender: Sender, calls: Calls, call: Caller) -> Service:
-    """Answers C-MOVE requests."""
+
+def move_service(
+    index: Index,
+    sender: Sender,
+    calls: Calls,
+    call: Caller,
+    *,
+    models: Sequence[str] = _OF_PATIENTS,
+    choose: Choose = of_patients,
+) -> Service:
+    """Answers C-MOVE requests in the information models `models`, whose identifiers `choose` reads."""
 
     def move(event: evt.Event) -> Iterator[Progress]:
         peer = calls.peers.get(str(cast(C_MOVE, event.request).MoveDestination or "").strip())
@@ -38,18 +47,17 @@ def move_service(index: Index, sender: Sender, calls: Calls, call: Caller) -> Se
             yield Progress(status=UNKNOWN_DESTINATION, comment="the move destination is no known peer")
             return
         try:
-            instances = selected(event, index, call)
+            instances = selected(event, index, call, choose)
         except NotSelected as refusal:
             yield refusal.answer
             return
         yield from _move(event, instances, calls, peer, sender)
 
-    models = (PatientRootQueryRetrieveInformationModelMove, StudyRootQueryRetrieveInformationModelMove)
     return Service(contexts=tuple(Offered(abstract_syntax=model) for model in models), handlers={evt.EVT_C_MOVE: move})
 
 
 def _move(
-    event: evt.Event, instances: Sequence[Instance], calls: Calls, peer: Peer, sender: Sender
+    event: evt.Event, instances: Sequence[Sendable], calls: Calls, peer: Peer, sender: Sender
 ) -> Iterator[Progress]:
     """Sends the instances over as many associations as their presentation contexts need."""
     first = event.request.MessageID or 0
@@ -71,10 +79,10 @@ def _move(
     yield tally.end()
 
 
-def _portions(instances: Sequence[Instance]) -> Iterator[tuple[list[PresentationContext], list[Instance]]]:
+def _portions(instances: Sequence[Sendable]) -> Iterator[tuple[list[PresentationContext], list[Sendable]]]:
     """Instances with the contexts to propose for them, never more than one association can have."""
     contexts: dict[tuple[str, str], PresentationContext] = {}
-    portion: list[Instance] = []
+    portion: list[Sendable] = []
     for instance in instances:
         new = {
             (instance.sop_class_uid, syntax): build_context(instance.sop_class_uid, syntax)

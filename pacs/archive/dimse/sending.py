@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import structlog
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
@@ -11,7 +11,6 @@ from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.presentation import PresentationContext
 
 from pacs.archive.files import FileStore
-from pacs.archive.lookup import Instance
 from pacs.archive.transcoding import RECODABLE, recoded
 from pacs.errors import BadDicom
 from pacs.file_meta import read_meta
@@ -31,6 +30,26 @@ _MEDIUM = 0x0000
 _OUT_OF_RESOURCES, _NO_CONTEXT = 0xA700, 0x0122
 
 
+class Sendable(Protocol):
+    """What sending an object depends on, whether it belongs to a patient or not."""
+
+    @property
+    def folder(self) -> str:
+        """Where its file lies; see `files`."""
+
+    @property
+    def sop_instance_uid(self) -> str:
+        """Its UID."""
+
+    @property
+    def sop_class_uid(self) -> str:
+        """Its class."""
+
+    @property
+    def transfer_syntax_uid(self) -> str:
+        """How it is stored."""
+
+
 class ConnectionLost(Exception):
     """The peer is gone, or its answer is none: nothing more can be sent to it."""
 
@@ -42,7 +61,7 @@ class Sender:
         self._files = files
         self._decode = decode
 
-    def send(self, association: "Association", instance: Instance, message_id: int, origin: tuple[str, int]) -> int:
+    def send(self, association: "Association", instance: Sendable, message_id: int, origin: tuple[str, int]) -> int:
         """Sends an instance and returns the status of the peer, or one of ours for what cannot be sent.
 
         `origin` is who asked for it and the ID of that request; nobody with an empty title. `ConnectionLost`.
@@ -51,7 +70,7 @@ class Sender:
         if context is None:
             log.info("dimse_no_context", sop_class_uid=instance.sop_class_uid, stored=instance.transfer_syntax_uid)
             return _NO_CONTEXT
-        path = self._files.path(instance.study_instance_uid, instance.sop_instance_uid)
+        path = self._files.path(instance.folder, instance.sop_instance_uid)
         try:
             with self._readable(path, instance, str(context.transfer_syntax[0])) as readable:
                 return _store(association, context, readable, _request(instance, message_id, origin))
@@ -60,7 +79,7 @@ class Sender:
             return _OUT_OF_RESOURCES
 
     @contextmanager
-    def _readable(self, path: Path, instance: Instance, wanted: str) -> Iterator[Path]:
+    def _readable(self, path: Path, instance: Sendable, wanted: str) -> Iterator[Path]:
         """The file in the transfer syntax wanted: itself, or a temporary one."""
         if wanted == instance.transfer_syntax_uid:
             yield path
@@ -79,7 +98,7 @@ _WITHOUT_COMPRESSION = {*RECODABLE, *UNCOMPRESSED}
 """Transfer syntaxes without compressed pixels."""
 
 
-def _fitting(contexts: Iterable[PresentationContext], instance: Instance) -> PresentationContext | None:
+def _fitting(contexts: Iterable[PresentationContext], instance: Sendable) -> PresentationContext | None:
     """The context to send an instance under: as stored if that is possible."""
     usable = {
         str(context.transfer_syntax[0]): context
@@ -90,7 +109,7 @@ def _fitting(contexts: Iterable[PresentationContext], instance: Instance) -> Pre
     return next((usable[syntax] for syntax in wanted if syntax in usable), None)
 
 
-def _request(instance: Instance, message_id: int, origin: tuple[str, int]) -> C_STORE:
+def _request(instance: Sendable, message_id: int, origin: tuple[str, int]) -> C_STORE:
     request = C_STORE()
     request.MessageID = message_id
     request.AffectedSOPClassUID = instance.sop_class_uid

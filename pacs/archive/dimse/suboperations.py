@@ -4,14 +4,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from pacs.archive.dimse.retrieval import CANCELLED, PENDING, SOME_FAILED, SUCCESS, Progress
-from pacs.archive.dimse.sending import ConnectionLost
-from pacs.archive.lookup import Instance
+from pacs.archive.dimse.sending import ConnectionLost, Sendable
 
 _WARNINGS = range(0xB000, 0xC000)
 _SUCCESSES = {0x0000}
 _WARNING_STATUSES = {0x0001, 0x0107, 0x0116}
 
-Send = Callable[[Instance, int], int]
+Send = Callable[[Sendable, int], int]
 """Sends an instance under a message ID and returns the status; may raise `ConnectionLost`."""
 
 
@@ -24,7 +23,7 @@ class Tally:
     warned: int = 0
     failed_uids: list[str] = field(default_factory=list)
 
-    def count(self, instance: Instance, status: int) -> None:
+    def count(self, instance: Sendable, status: int) -> None:
         """One more has ended."""
         self.remaining -= 1
         if status in _SUCCESSES:
@@ -34,7 +33,7 @@ class Tally:
         else:
             self.failed_uids.append(instance.sop_instance_uid)
 
-    def fail(self, instances: Sequence[Instance]) -> None:
+    def fail(self, instances: Sequence[Sendable]) -> None:
         """These cannot be sent any more."""
         self.remaining -= len(instances)
         self.failed_uids += [instance.sop_instance_uid for instance in instances]
@@ -66,7 +65,7 @@ def message_ids(first: int) -> Iterator[int]:
 
 
 def run(
-    instances: Sequence[Instance], tally: Tally, send: Send, ids: Iterator[int], is_cancelled: Callable[[], bool]
+    instances: Sequence[Sendable], tally: Tally, send: Send, ids: Iterator[int], is_cancelled: Callable[[], bool]
 ) -> Iterator[Progress]:
     """Sends instances; an answer after each. The last one is `CANCELLED`, or pending as all before it."""
     for number, instance in enumerate(instances):

@@ -4,12 +4,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pacs.archive.commitment import Commitments
+from pacs.archive.dimse import npi_models
 from pacs.archive.dimse.calls import Calls
 from pacs.archive.dimse.commitment import commitment_service
 from pacs.archive.dimse.find import find_service
 from pacs.archive.dimse.get import get_service
 from pacs.archive.dimse.move import move_service
 from pacs.archive.dimse.mpps import mpps_retrieve_service, mpps_service
+from pacs.archive.dimse.npi_find import npi_find_service
+from pacs.archive.dimse.npi_models import MODELS
 from pacs.archive.dimse.options import DimseOptions
 from pacs.archive.dimse.printing.requests import print_service
 from pacs.archive.dimse.sending import Sender
@@ -59,8 +62,20 @@ def open_server(parts: Parts) -> DimseServer:
         find_service(parts.index, parts.options.ae_title, parts.call),
         move_service(parts.index, sender, parts.calls, parts.call),
         get_service(parts.index, sender, parts.call),
+        *_of_no_patient(parts, sender),
         commitment_service(parts.commitments, parts.calls.peers, parts.call),
         print_service(parts.prints),
     )
     store = store_service(parts.filing, parts.files, parts.call)
     return DimseServer(parts.options, (*always, *images), store)
+
+
+def _of_no_patient(parts: Parts, sender: Sender) -> tuple[Service, ...]:
+    """Query and retrieve of palettes, protocols, templates and inventories."""
+    moves, gets = [model.move for model in MODELS], [model.get for model in MODELS]
+    choose = npi_models.choose
+    return (
+        npi_find_service(parts.index, parts.options.ae_title, parts.call),
+        move_service(parts.index, sender, parts.calls, parts.call, models=moves, choose=choose),
+        get_service(parts.index, sender, parts.call, models=gets, choose=choose),
+    )
