@@ -120,11 +120,11 @@ def _kept(rows: list[Dataset], keywords: frozenset[str]) -> tuple[list[Dataset],
 
 
 def _has(key: Key, wanted: _What) -> bool:
-    """Whether what is kept has all that is wanted."""
+    """Whether what is kept has all that is wanted. (Orthanc's `all` lacks some that it gives when asked; measured.)"""
     kept = key.what
     if not isinstance(kept, _What) or kept.patient_id != wanted.patient_id:
         return False
-    return "all" in kept.keywords or ("all" not in wanted.keywords and wanted.keywords <= kept.keywords)
+    return wanted.keywords <= kept.keywords
 
 
 def dealt(rows: Iterable[Dataset]) -> dict[str, list[Dataset]]:

@@ -1,0 +1,46 @@
+"""A PACS that changes behind the back of the one who reads it, and knows what it was asked."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+import httpx
+
+from pacs.adapter import Pacs
+from pacs.attributes import Dataset
+from pacs.caching.states import SeriesRef
+from pacs.dicomweb import PacsAddress
+from tests.pacs.archive.serving import stow_body
+from tests.samples import Sample
+
+FIELDS = frozenset({"InstanceNumber", "Rows", "SOPClassUID"})
+
+
+@dataclass
+class Behind:
+    """`address` is what the reader is given; `remove` deletes an instance, `asked` has the requests of the reader."""
+
+    address: PacsAddress
+    root: str
+    client: httpx.AsyncClient
+    remove: Callable[[Sample], Awaitable[None]]
+    asked: list[str] = field(default_factory=list)
+
+    async def store(self, *images: Sample) -> None:
+        """STOW-RS, by somebody else."""
+        content_type, body = stow_body(*(image.content for image in images))
+        answer = await self.client.post(f"{self.root}/studies", content=body, headers={"content-type": content_type})
+        assert answer.status_code == 200, answer.text
+
+
+async def tree(pacs: Pacs, image: Sample, patient_id: str | None = None) -> list[Dataset]:
+    """The instances of the image's study, as a query from study to instance reads them."""
+    patient = patient_id or image.patient_id
+    rows = await pacs.series(patient, [image.study])
+    refs = [SeriesRef(image.study, row.text("SeriesInstanceUID") or "", row) for row in rows]
+    return [one for own in (await pacs.instances(patient, refs, FIELDS)).values() for one in own]
+
+
+async def alone(pacs: Pacs, image: Sample, patient_id: str | None = None) -> list[Dataset]:
+    """The instances of the image's series, as a query for one series reads them."""
+    patient = patient_id or image.patient_id
+    return (await pacs.instances(patient, [SeriesRef(image.study, image.series)], FIELDS)).get(image.series, [])

@@ -1,0 +1,65 @@
+"""What is kept is what the PACS has, with Orthanc as the PACS: also one that overwrites what it has."""
+
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from pacs.adapter import Pacs
+from pacs.caching.states import SeriesRef
+from pacs.dicomweb import PacsAddress
+from tests.pacs.caching.behind import FIELDS, Behind, tree
+from tests.pacs.caching.test_truth import *  # noqa: F403
+from tests.pacs.caching.test_truth import content, numbers
+from tests.real.orthanc import orthanc
+from tests.samples import Exam, Sample
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")  # type: ignore[no-redef]  # instead of the one imported
+async def behind(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> AsyncIterator[Behind]:
+    """Orthanc, which takes what it has already anew, as one that is set so does."""
+    folder = tmp_path_factory.mktemp("orthanc")
+    with orthanc(folder, OverwriteInstances=True) as running:
+        async with httpx.AsyncClient(timeout=30) as client:
+
+            async def remove(image: Sample) -> None:
+                found = (await client.post(f"{running.root}/tools/lookup", content=image.instance)).json()
+                (path,) = [one["Path"] for one in found if one["Type"] == "Instance"]
+                (await client.delete(f"{running.root}{path}")).raise_for_status()
+
+            yield Behind(PacsAddress(running.pacs_url), running.pacs_url, client, remove)
+
+
+async def test_an_object_that_is_overwritten_in_place_is_seen(behind: Behind, pacs: Pacs, images: list[Sample]) -> None:
+    for number in (20, 30, 40):
+        again = Exam(images[1].patient_id, images[1].study)
+        await behind.store(again.image(images[1].series, SOPInstanceUID=images[1].instance, InstanceNumber=number))
+        assert numbers(await tree(pacs, images[0])) == [1, 3, number]
+
+
+async def test_what_orthanc_has_in_its_index_is_not_searched_for(
+    behind: Behind, pacs: Pacs, images: list[Sample]
+) -> None:
+    series = SeriesRef(images[0].study, images[0].series)
+    behind.asked.clear()
+    found = await pacs.instances(images[0].patient_id, [series], {"InstanceNumber", "SOPInstanceUID"})
+    assert [row.text("SOPInstanceUID") for row in found[images[0].series]] == [image.instance for image in images]
+    assert not content(behind)
+    searched = await pacs.instances(images[0].patient_id, [series], FIELDS)
+    assert numbers(searched[images[0].series]) == numbers(found[images[0].series])
+    assert await pacs.instances("somebody else", [series], {"InstanceNumber"}) == {}
+
+
+async def test_an_orthanc_whose_log_was_cleared_is_still_believed_only_as_far_as_it_tells(
+    behind: Behind, pacs: Pacs, images: list[Sample]
+) -> None:
+    await tree(pacs, images[0])
+    for number in (7, 8):
+        (await behind.client.delete(f"{behind.root.removesuffix('/dicom-web')}/changes")).raise_for_status()
+        again = Exam(images[1].patient_id, images[1].study)
+        await behind.store(again.image(images[1].series, SOPInstanceUID=images[1].instance, InstanceNumber=number))
+        (await behind.client.delete(f"{behind.root.removesuffix('/dicom-web')}/changes")).raise_for_status()
+        assert numbers(await tree(pacs, images[0])) == [1, 3, number]
