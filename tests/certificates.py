@@ -2,6 +2,7 @@
 
 import datetime as dt
 import ipaddress
+import ssl
 from pathlib import Path
 
 from cryptography import x509
@@ -18,7 +19,7 @@ class Authority:
         self.ca_pem = folder / "ca.pem"
         """What clients are to trust."""
         self.server_pem = folder / "server.pem"
-        """Certificate and private key of the server, in one file."""
+        """Certificate and private key, in one file, of the server, and of a client whom it knows."""
         ca_key, server_key = (rsa.generate_private_key(65537, 2048) for _ in range(2))
         ca_name = _name("Tests' own authority")
         ca = (
@@ -41,6 +42,14 @@ class Authority:
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
         self.server_pem.write_bytes(key + server.public_bytes(serialization.Encoding.PEM))
+
+    def client(self, *, is_known: bool) -> ssl.SSLContext:
+        """The context of a client that trusts the authority, with or without a certificate."""
+        context = ssl.create_default_context(cafile=str(self.ca_pem))
+        context.check_hostname = False
+        if is_known:
+            context.load_cert_chain(self.server_pem)
+        return context
 
 
 def _name(common: str) -> x509.Name:

@@ -13,7 +13,7 @@ from pydicom.dataset import Dataset
 
 from pacs.archive.dimse.options import TlsFiles
 from pacs.file_meta import read_meta
-from tests.pacs.archive.dimse import certificates
+from tests.certificates import Authority
 from tests.pacs.archive.samples import wheel_files
 from tests.real.archive import ArchiveProcess
 from tests.real.orthanc import Orthanc, orthanc
@@ -274,15 +274,16 @@ def _syntax(path: Path) -> str:
 def test_storescu_stores_over_tls_with_its_certificate_and_not_without(
     tmp_path: Path, file: str, image: Sample
 ) -> None:
-    made = certificates.make(tmp_path)
-    with ArchiveProcess(tmp_path, tls=TlsFiles(made.certificate, made.key, made.ca)) as archive:
+    authority = Authority(tmp_path)
+    pem = authority.server_pem
+    with ArchiveProcess(tmp_path, tls=TlsFiles(pem, pem, authority.ca_pem)) as archive:
         called = ["127.0.0.1", str(archive.dicom_port), file]
-        trusted = ["+cf", str(made.ca)]
+        trusted = ["+cf", str(authority.ca_pem)]
 
         assert dcmtk("storescu", *called).returncode != 0
         assert dcmtk("storescu", "+tla", *trusted, *called).returncode != 0
         assert archive.instances() == set()
-        result = dcmtk("storescu", "+tls", str(made.key), str(made.certificate), *trusted, *called)
+        result = dcmtk("storescu", "+tls", str(pem), str(pem), *trusted, *called)
         assert result.returncode == 0, result.stderr
         assert archive.instances() == {image.instance}
 

@@ -23,7 +23,7 @@ from pacs.archive.dimse import server
 from pacs.archive.dimse.options import DimseOptions, TlsFiles
 from pacs.archive.options import ArchiveOptions
 from pacs.peers import Peer, Peers, parse_peers
-from tests.pacs.archive.dimse import certificates
+from tests.certificates import Authority
 from tests.pacs.archive.dimse.network import (
     Network,
     Receiver,
@@ -247,21 +247,20 @@ def test_peers_that_are_none_are_refused(text: str) -> None:
 
 
 async def test_with_an_authority_only_its_clients_are_let_in(data_dir: Path, tmp_path: Path) -> None:
-    made = certificates.make(tmp_path)
-    files = TlsFiles(made.certificate, made.key, made.ca)
+    authority = Authority(tmp_path)
+    files = TlsFiles(authority.server_pem, authority.server_pem, authority.ca_pem)
     async with on_network(data_dir, tls=files) as network:
 
         def tries() -> list[bool]:
-            stranger = certificates.client(made.ca)
-            trusted = certificates.client(made.ca, made.certificate, made.key)
-            return [_is_let_in(network.port, context) for context in (None, stranger, trusted)]
+            contexts = (None, authority.client(is_known=False), authority.client(is_known=True))
+            return [_is_let_in(network.port, context) for context in contexts]
 
         assert await asyncio.to_thread(tries) == [False, False, True]
 
 
 async def test_objects_are_moved_over_tls(data_dir: Path, tmp_path: Path) -> None:
-    made = certificates.make(tmp_path)
-    first, second = TlsFiles(made.certificate, made.key, made.ca), tmp_path / "second"
+    authority = Authority(tmp_path)
+    first, second = TlsFiles(authority.server_pem, authority.server_pem, authority.ca_pem), tmp_path / "second"
     async with on_network(second, tls=first) as receiving:
         peers = [Peer("SECOND", "127.0.0.1", receiving.port)]
         async with on_network(data_dir, peers, tls=first) as network:
@@ -270,8 +269,8 @@ async def test_objects_are_moved_over_tls(data_dir: Path, tmp_path: Path) -> Non
             def move() -> int:
                 entity = AE("VIEWER")
                 entity.add_requested_context(StudyRootQueryRetrieveInformationModelMove)
-                context = certificates.client(made.ca, made.certificate, made.key)
-                association = entity.associate("127.0.0.1", network.port, tls_args=(context, "device"))
+                tls = (authority.client(is_known=True), "127.0.0.1")
+                association = entity.associate("127.0.0.1", network.port, tls_args=tls)
                 assert association.dul.socket is not None
                 connection = association.dul.socket.socket
                 wanted = dataset(QueryRetrieveLevel="STUDY", StudyInstanceUID="1.2.3.1")
