@@ -22,6 +22,7 @@ from pacs.archive.metadata import absolute
 from pacs.archive.npi import RESOURCES, Resource
 from pacs.archive.npi_collection import Collection, url
 from pacs.archive.npi_store import NonPatientInstance
+from pacs.archive.representations import PARTS_OF_XML
 from pacs.archive.stow import Store
 from pacs.archive.transactions import transaction
 from pacs.archive.wado import RetrieveService
@@ -52,7 +53,7 @@ def routes(services: Services) -> list[BaseRoute]:
             ("POST", every, service.store),
             ("GET", one, service.retrieve),
             ("POST", one, service.store),
-            ("DELETE", one, service.delete if services.deleting else not_allowed),
+            ("DELETE", one, _deletion(resource, services.deleting) if services.deleting else not_allowed),
             ("GET", f"{one}/bulkdata/{{path:path}}", service.bulk_data),
         ]
         found += [Route(path, handler, methods=[method]) for method, path, handler in table]
@@ -71,7 +72,7 @@ class _Service:
         """§12.5, `POST` of a body in multipart/related or of one object alone; see `Store.take`."""
         return await self._services.store.take(request, Collection(self._resource, _uid(request)))
 
-    @transaction(name="Search", produces=http.JSON_TYPES, parameters=http.SEARCH_PARAMETERS)
+    @transaction(name="Search", produces=(*http.JSON_TYPES, PARTS_OF_XML), parameters=http.SEARCH_PARAMETERS)
     async def search(self, request: Request) -> Response:
         """§12.6: 200 with a list, which may be empty; 204 for an empty one in XML."""
         media_type = representations.chosen(request)
@@ -82,7 +83,7 @@ class _Service:
         )
         return representations.answer(media_type, found, asked.warnings)
 
-    @transaction(produces=(*http.JSON_TYPES, http.PARTS_OF_DICOM, http.DICOM))
+    @transaction(produces=(*http.JSON_TYPES, http.PARTS_OF_DICOM, http.DICOM, PARTS_OF_XML))
     async def retrieve(self, request: Request) -> Response:
         """§12.4, in the types of table 12.1.3-1: DICOM JSON, the default; the file, alone or in a part; DICOM XML."""
         media_type = representations.chosen(request, or_file=True)
@@ -106,31 +107,35 @@ class _Service:
             raise HTTPException(406, f"pixels of a {self._resource.title} can be had with the whole object only")
         return native_value(request, value)
 
-    async def delete(self, request: Request) -> Response:
-        """`DELETE`, which the standard does not have: 204 or 404, and 403 while it is off."""
-        if self._services.deleting is None:
-            return await not_allowed(request)
+    async def _find(self, request: Request) -> NonPatientInstance:
+        uid = _uid(request) or ""
+        return await self._services.index.read(lambda connection: _found(connection, self._resource, uid))
+
+    def _path(self, found: NonPatientInstance) -> Path:
+        return self._services.files.path(found.folder, found.sop_instance_uid)
+
+
+def _deletion(resource: Resource, deleting: DeleteService) -> Handler:
+    """`DELETE`, which the standard does not have: 204 or 404."""
+
+    async def delete(request: Request) -> Response:
         uid = _uid(request) or ""
 
         def take_out(connection: sqlite3.Connection) -> list[str]:
-            self._found(connection, uid)
+            found = _found(connection, resource, uid)
             npi_store.delete(connection, uid)
-            return [relative_path(self._resource.name, uid)]
+            return [relative_path(found.folder, uid)]
 
-        return await self._services.deleting.delete_what(take_out)
+        return await deleting.delete_what(take_out)
 
-    async def _find(self, request: Request) -> NonPatientInstance:
-        uid = _uid(request) or ""
-        return await self._services.index.read(lambda connection: self._found(connection, uid))
+    return delete
 
-    def _found(self, connection: sqlite3.Connection, uid: str) -> NonPatientInstance:
-        found = npi_store.find(connection, self._resource, uid)
-        if found is None:
-            raise HTTPException(404, f"there is no such {self._resource.title}")
-        return found
 
-    def _path(self, found: NonPatientInstance) -> Path:
-        return self._services.files.path(self._resource.name, found.sop_instance_uid)
+def _found(connection: sqlite3.Connection, resource: Resource, uid: str) -> NonPatientInstance:
+    found = npi_store.find(connection, resource, uid)
+    if found is None:
+        raise HTTPException(404, f"there is no such {resource.title}")
+    return found
 
 
 def _uid(request: Request) -> str | None:

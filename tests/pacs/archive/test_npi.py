@@ -196,3 +196,22 @@ async def test_searches_that_make_no_sense_are_told_so(archive: Archive) -> None
     answer = await archive.get("/implant-templates", fuzzymatching="true")
     assert answer.headers["warning"].startswith("299 dicom-graph: fuzzymatching")
     assert (await archive.get("/implant-templates", accept="text/html")).status_code == 406
+
+
+async def test_the_capabilities_tell_every_resource_with_its_transactions(archive: Archive) -> None:
+    answer = await archive.client.request("OPTIONS", archive.url, headers={"accept": "application/json"})
+    (top,) = answer.json()["application"]["resources"]
+    told = {resource["path"]: resource for resource in top["resource"]}
+    assert told.keys() >= EVERY_KIND.keys()
+    for name in EVERY_KIND:
+        (one,) = told[name]["resource"]
+        assert [method["name"] for method in told[name]["method"]] == ["GET", "POST"]
+        assert [method["name"] for method in one["method"]] == ["GET", "POST"]
+        produced = {representation["mediaType"] for representation in one["method"][0]["response"][0]["representation"]}
+        assert produced >= {
+            "application/dicom",
+            "application/dicom+json",
+            'multipart/related; type="application/dicom+xml"',
+        }
+    answer = await archive.client.request("OPTIONS", f"{archive.url}/hanging-protocols/1.2.5.2")
+    assert answer.headers["allow"] == "GET, HEAD, OPTIONS, POST"
