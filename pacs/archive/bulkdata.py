@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pacs import file_meta
-from pacs.archive.metadata import little_endian
+from pacs.archive.byte_order import little_endian
 from pacs.archive.streams import CHUNK_BYTES
 from pacs.elements import ITEM, Element, walk
 from pacs.sources import Source

@@ -13,7 +13,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from pacs.archive.matching import LIST_VRS, Key, vr_of
+from pacs.archive.matching import LIST_VRS, Key
+from pacs.archive.normal_forms import vr_of
 from pacs.attributes import JSONDataset
 from pacs.errors import BadQuery
 

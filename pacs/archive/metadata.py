@@ -6,17 +6,13 @@ instance names them by tag and item: `bulkdata/7FE00010`, `bulkdata/00880200/0/7
 """
 
 import base64
-import math
-import struct
-import sys
-from array import array
-from collections.abc import Callable, Sequence
-from functools import lru_cache
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
-from pydicom.charset import convert_encodings, decode_bytes, python_encoding
 
+from pacs.archive.byte_order import little_endian
+from pacs.archive.json_values import CONVERTERS, encodings_of
 from pacs.attributes import JSONDataset
 from pacs.elements import ITEM, PIXEL_DATA, Element
 from pacs.sources import Source
@@ -28,14 +24,7 @@ _CHARACTER_SET, _PIXEL_REPRESENTATION, _LUT_DESCRIPTORS = 0x00080005, 0x00280103
 _PIXELS = {0x7FE00008, 0x7FE00009, PIXEL_DATA}
 _RELATIVE = b'"BulkDataURI":"'
 _DEFAULT_ENCODINGS = ("iso8859",)
-_WORDS = {"OW": "H", "OL": "I", "OF": "I", "OD": "Q", "OV": "Q"}
-_NUMBERS = {"US": "H", "SS": "h", "UL": "I", "SL": "i", "FL": "f", "FD": "d", "SV": "q", "UV": "Q"}
-_PLAIN_TEXT = frozenset({"AE", "AS", "CS", "DA", "DT", "TM", "UI", "UR"})
-_ONE_VALUE = frozenset({"LT", "ST", "UT", "UR"})
-_REPRESENTATIONS = ("Alphabetic", "Ideographic", "Phonetic")
 _AMBIGUOUS = {"OB or OW": "OW", "US or OW": "OW", "US or SS or OW": "US or SS"}
-_DELIMITERS = {0x5C, 0x09, 0x0A, 0x0C, 0x0D}
-_NAME_DELIMITERS = _DELIMITERS | {0x5E, 0x3D}
 
 
 class _Scope:
@@ -93,7 +82,7 @@ class MetadataBuilder:
         self._scopes.append(_Scope(item, path, parent.encodings, parent.signed))
 
     def _attribute(self, source: Source, element: Element, vr: str, scope: _Scope, tag: str) -> dict[str, Any]:
-        convert = _CONVERTERS.get(vr)
+        convert = CONVERTERS.get(vr)
         longest = LONGEST_TEXT_BYTES if convert else LONGEST_BINARY_BYTES
         if element.encapsulated or element.length > longest or element.tag in _PIXELS:
             return {"vr": vr, "BulkDataURI": f"bulkdata/{scope.path}{tag}"}
@@ -104,7 +93,7 @@ class MetadataBuilder:
             return {"vr": vr, "InlineBinary": base64.b64encode(little_endian(raw, vr, element.big_endian)).decode()}
         values = convert(raw, vr, element.big_endian, scope.encodings)
         if element.tag == _CHARACTER_SET:
-            scope.encodings = _encodings(tuple(str(value or "") for value in values))
+            scope.encodings = encodings_of(tuple(str(value or "") for value in values))
             values = ["ISO_IR 192"]
         elif element.tag == _PIXEL_REPRESENTATION:
             scope.signed = values == [1]
@@ -124,28 +113,6 @@ def resolve_vr(element: Element, *, signed: bool) -> str:
     return vr
 
 
-def swapped(raw: bytes, vr: str) -> bytes:
-    """A big endian value in little endian."""
-    code = _WORDS.get(vr) or _NUMBERS.get(vr) or ("H" if vr == "AT" else None)
-    if code is None:
-        return raw
-    words = array(code, raw[: len(raw) - len(raw) % array(code).itemsize])
-    words.byteswap()
-    return words.tobytes() + raw[len(words) * words.itemsize :]
-
-
-def little_endian(raw: bytes, vr: str, big_endian: bool) -> bytes:
-    """Binary values as DICOM JSON and bulk data have them: in little endian words."""
-    return swapped(raw, vr) if big_endian and vr in _WORDS else raw
-
-
-@lru_cache(maxsize=256)
-def _encodings(terms: tuple[str, ...]) -> tuple[str, ...]:
-    """The Python codecs of a Specific Character Set; unknown terms read as the default repertoire."""
-    known = [term if term in python_encoding else "" for term in terms]
-    return tuple(convert_encodings(known or [""]))
-
-
 def _drop_empty(dataset: JSONDataset) -> None:
     stack = [dataset]
     while stack:
@@ -156,69 +123,3 @@ def _drop_empty(dataset: JSONDataset) -> None:
                 stack.extend(attribute["Value"])
             else:
                 del attribute["Value"]
-
-
-def _decode(raw: bytes, encodings: Sequence[str], delimiters: set[int]) -> str:
-    if raw.isascii() and b"\x1b" not in raw:
-        return raw.decode("ascii")
-    return decode_bytes(raw, encodings, delimiters)
-
-
-def _texts(raw: bytes, vr: str, _big_endian: bool, encodings: Sequence[str]) -> list[Any]:
-    text = raw.decode("latin-1") if vr in _PLAIN_TEXT else _decode(raw, encodings, _DELIMITERS)
-    if vr in _ONE_VALUE:
-        stripped = text.rstrip("\0 ")
-        return [stripped] if stripped else []
-    return _or_nothing([part.strip("\0 ") or None for part in text.split("\\")])
-
-
-def _names(raw: bytes, _vr: str, _big_endian: bool, encodings: Sequence[str]) -> list[Any]:
-    return _or_nothing([_name(part) for part in _decode(raw, encodings, _NAME_DELIMITERS).split("\\")])
-
-
-def _name(text: str) -> dict[str, str] | None:
-    groups = zip(_REPRESENTATIONS, text.split("="), strict=False)
-    return {kind: group.strip("\0 ") for kind, group in groups if group.strip("\0 ^")} or None
-
-
-def _numerals(raw: bytes, vr: str, _big_endian: bool, _encodings: Sequence[str]) -> list[Any]:
-    return _or_nothing([_numeral(part.strip("\0 "), vr) for part in raw.decode("latin-1").split("\\")])
-
-
-def _numeral(text: str, vr: str) -> float | str | None:
-    """A number where the text is one, else the text (§F.2.3 allows both)."""
-    try:
-        number = int(text) if vr == "IS" else float(text)
-    except ValueError:
-        return text or None
-    is_exact = abs(number) < 2**53 if vr == "IS" else math.isfinite(number)
-    return number if is_exact else text
-
-
-def _numbers(raw: bytes, vr: str, big_endian: bool, _encodings: Sequence[str]) -> list[Any]:
-    values = array(_NUMBERS[vr], raw[: len(raw) - len(raw) % array(_NUMBERS[vr]).itemsize])
-    if big_endian is not (sys.byteorder == "big"):
-        values.byteswap()
-    if vr in {"FL", "FD"}:
-        return [value if math.isfinite(value) else None for value in values]
-    return values.tolist()
-
-
-def _tags(raw: bytes, _vr: str, big_endian: bool, _encodings: Sequence[str]) -> list[Any]:
-    order = ">HH" if big_endian else "<HH"
-    return [f"{group:04X}{number:04X}" for group, number in struct.iter_unpack(order, raw[: len(raw) // 4 * 4])]
-
-
-def _or_nothing(values: list[Any]) -> list[Any]:
-    """An attribute whose values are all empty is empty."""
-    return values if any(value is not None for value in values) else []
-
-
-_Convert = Callable[[bytes, str, bool, Sequence[str]], list[Any]]
-_CONVERTERS: dict[str, _Convert] = {
-    **dict.fromkeys(("AE", "AS", "CS", "DA", "DT", "LO", "LT", "SH", "ST", "TM", "UC", "UI", "UR", "UT"), _texts),
-    **dict.fromkeys(("DS", "IS"), _numerals),
-    **dict.fromkeys(_NUMBERS, _numbers),
-    "AT": _tags,
-    "PN": _names,
-}

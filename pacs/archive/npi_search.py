@@ -10,8 +10,10 @@ from itertools import islice
 
 import orjson
 
+from pacs.archive.filters import Filter, predicate
 from pacs.archive.http import Search
-from pacs.archive.matching import Condition, Filter, Key, matcher, predicate
+from pacs.archive.matchers import Condition
+from pacs.archive.matching import Key, matcher
 from pacs.archive.metadata import absolute
 from pacs.archive.npi import Resource
 from pacs.archive.npi_collection import url

@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 
 from pacs.archive import bulkdata
 from pacs.archive.bulkdata import Value
-from pacs.archive.metadata import little_endian
+from pacs.archive.byte_order import little_endian
 from pacs.archive.streams import CHUNK_BYTES
 from pacs.attributes import Dataset
 from pacs.errors import NoPicture

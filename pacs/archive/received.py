@@ -13,8 +13,8 @@ from pacs import part10
 from pacs.archive import npi
 from pacs.archive.files import relative_path
 from pacs.archive.levels import COLUMNS, DEFAULT_TAGS, NAME_TAGS, REQUEST_PATHS, SERIES_TAGS, STUDY_TAGS, Level, part_of
-from pacs.archive.matching import normal_forms, vr_of
 from pacs.archive.metadata import MetadataBuilder
+from pacs.archive.normal_forms import normal_forms, vr_of
 from pacs.attributes import Dataset, JSONDataset
 from pacs.errors import BadDicom
 from pacs.file_meta import read_meta

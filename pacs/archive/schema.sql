@@ -1,4 +1,4 @@
--- The index of the embedded PACS. Values that are searched are in normal form (see matching.py).
+-- The index of the embedded PACS. Values that are searched are in normal form (see normal_forms.py).
 CREATE TABLE studies (
     id INTEGER PRIMARY KEY,
     study_instance_uid TEXT NOT NULL UNIQUE,

@@ -12,9 +12,11 @@ from itertools import islice
 import orjson
 
 from pacs.archive import packing
+from pacs.archive.filters import Filter, predicate
 from pacs.archive.http import Search
 from pacs.archive.levels import COLUMNS, COUNTED_TAGS, NAME_TAGS, REQUEST_PATHS, TABLES, Level, level_of
-from pacs.archive.matching import PAIRS, Condition, Filter, Key, Matcher, matcher, moments, predicate
+from pacs.archive.matchers import Condition, Matcher
+from pacs.archive.matching import PAIRS, Key, matcher, moments
 from pacs.attributes import JSONDataset, tag
 from pacs.errors import BadQuery
 

@@ -12,7 +12,8 @@ from pathlib import Path
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from pacs import file_meta
-from pacs.archive.metadata import resolve_vr, swapped
+from pacs.archive.byte_order import swapped
+from pacs.archive.metadata import resolve_vr
 from pacs.archive.streams import CHUNK_BYTES
 from pacs.elements import ITEM, LONG_VRS, PIXEL_DATA, Element, walk
 from pacs.sources import Source

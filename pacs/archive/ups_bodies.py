@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from pacs.archive.http import DICOM_JSON, parse_media_type, read_json
-from pacs.archive.matching import vr_of
+from pacs.archive.normal_forms import vr_of
 from pacs.attributes import JSONDataset
 
 _MAX_BYTES = 4 * 1024 * 1024

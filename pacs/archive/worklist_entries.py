@@ -12,7 +12,8 @@ import orjson
 
 from pacs import workitem_mwl, workitem_ups
 from pacs.archive import worklist_search
-from pacs.archive.matching import Key, predicate
+from pacs.archive.filters import predicate
+from pacs.archive.matching import Key
 from pacs.attributes import Dataset, JSONDataset, tag
 from pacs.workitem import WorkitemState
 from pacs.workitem_mwl import element

@@ -8,8 +8,10 @@ from itertools import islice
 
 import orjson
 
+from pacs.archive.filters import predicate
 from pacs.archive.http import Search
-from pacs.archive.matching import Condition, Key, matcher, predicate
+from pacs.archive.matchers import Condition
+from pacs.archive.matching import Key, matcher
 from pacs.archive.worklist_store import COLUMNS, INDEXED
 
 _EVERYTHING = -1  # SQLite's LIMIT for none

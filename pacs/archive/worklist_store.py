@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import orjson
 
 from pacs.archive import mpps_store
-from pacs.archive.matching import normal_forms, vr_of
+from pacs.archive.normal_forms import normal_forms, vr_of
 from pacs.attributes import JSONDataset, tag
 from pacs.workitem import WorkitemState
 

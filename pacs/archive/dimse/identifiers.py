@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
-from pacs.archive.matching import LIST_VRS, Key, vr_of
+from pacs.archive.matching import LIST_VRS, Key
+from pacs.archive.normal_forms import vr_of
 from pacs.attributes import JSONDataset
 from pacs.errors import BadQuery
 from pacs.workitem_mwl import element

@@ -4,7 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pacs.archive.matching import Key, Moments, Range, Wildcard, matcher, moments, normal_forms, predicate
+from pacs.archive.filters import predicate
+from pacs.archive.matchers import Moments, Range, Wildcard
+from pacs.archive.matching import Key, matcher, moments
+from pacs.archive.normal_forms import normal_forms
 from pacs.attributes import JSONDataset
 from pacs.errors import BadQuery
 

@@ -1,0 +1,108 @@
+"""What a value has to fulfil: in Python for a normalised value (see `normal_forms`), in SQL for a column of them."""
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A condition in SQL, with its parameters in order."""
+
+    sql: str
+    parameters: tuple[str, ...]
+
+
+class Matcher(Protocol):
+    """What a normalised value (see `normal_forms`) has to fulfil."""
+
+    def accepts(self, value: str) -> bool:
+        """Whether the value matches."""
+
+    def condition(self, column: str) -> Condition:
+        """The same in SQL, for a column of normalised values."""
+
+
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """Equal to one of the values."""
+
+    values: tuple[str, ...]
+
+    def accepts(self, value: str) -> bool:
+        """See `Matcher`."""
+        return value in self.values
+
+    def condition(self, column: str) -> Condition:
+        """See `Matcher`."""
+        if len(self.values) == 1:
+            return Condition(f"{column} = ?", self.values)
+        return Condition(f"{column} IN ({', '.join('?' * len(self.values))})", self.values)
+
+
+@dataclass(frozen=True)
+class Wildcard:
+    """`*` stands for any characters, `?` for one."""
+
+    pattern: str
+
+    @cached_property
+    def _regex(self) -> re.Pattern[str]:
+        parts = {"*": ".*", "?": "."}
+        return re.compile(
+            "".join(parts.get(character) or re.escape(character) for character in self.pattern), re.DOTALL
+        )
+
+    def accepts(self, value: str) -> bool:
+        """See `Matcher`."""
+        return self._regex.fullmatch(value) is not None
+
+    def condition(self, column: str) -> Condition:
+        """See `Matcher`; what stands before the first wildcard bounds the search in the column's index."""
+        glob = self.pattern.replace("[", "[[]")
+        prefix = re.split(r"[*?]", self.pattern, maxsplit=1)[0]
+        if not prefix:
+            return Condition(f"{column} GLOB ?", (glob,))
+        after = prefix[:-1] + chr(min(ord(prefix[-1]) + 1, 0x10FFFF))
+        return Condition(f"({column} >= ? AND {column} < ? AND {column} GLOB ?)", (prefix, after, glob))
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """From `low` to `high`, both included."""
+
+    low: str
+    high: str
+
+    def accepts(self, value: str) -> bool:
+        """See `Matcher`."""
+        return value != "" and self.low <= value <= self.high
+
+    def condition(self, column: str) -> Condition:
+        """See `Matcher`; an empty value is in no range."""
+        return Condition(f"({column} BETWEEN ? AND ? AND {column} <> '')", (self.low, self.high))
+
+
+@dataclass(frozen=True, slots=True)
+class Moments:
+    """A range of dates and a range of times of day, as one range of moments."""
+
+    dates: Range
+    times: Range
+
+    def accepts(self, date: str, time: str) -> bool:
+        """Whether the moment lies between the first date's first time and the last date's last time."""
+        return (
+            self.dates.accepts(date)
+            and (date > self.dates.low or time >= self.times.low)
+            and (date < self.dates.high or time <= self.times.high)
+        )
+
+    def condition(self, date: str, time: str) -> Condition:
+        """The same in SQL, for the two columns."""
+        within = self.dates.condition(date)
+        return Condition(
+            f"({within.sql} AND ({date} > ? OR {time} >= ?) AND ({date} < ? OR {time} <= ?))",
+            (*within.parameters, self.dates.low, self.times.low, self.dates.high, self.times.high),
+        )
