@@ -13,6 +13,7 @@ from pacs.caching.bounded import BoundedCache
 from pacs.caching.flights import Flights
 from pacs.caching.instances import CachedInstances
 from pacs.caching.states import SeriesRef
+from pacs.caching.vouched import VouchedCache
 from pacs.caching.witnesses import ChosenWitness
 from pacs.decoding import Decoding
 from pacs.dicomweb import DicomWeb, PacsAddress
@@ -75,10 +76,11 @@ class Pacs:
         self._cache = BoundedCache(cache_bytes)
         self._witness = ChosenWitness(address, self._rows_of)
         reader = InstanceReader(self._web, self._instances_of, self._witness.from_index)
-        self._instances = CachedInstances(self._cache, self._witness, reader.read)
+        vouched = VouchedCache(self._cache, self._witness)
+        self._instances = CachedInstances(vouched, reader.read)
         orthanc = api_address(address)
         self._orthanc = OrthancFiles(orthanc) if orthanc else None
-        self.pictures = Pictures(self._web, self.retrieve)
+        self.pictures = Pictures(self._web, self.retrieve, vouched)
         self._decoding = Decoding(self._web, known=address.decodes_queries)
         self._storing = Storing(self._web, self._studies, self.retrieve)
 

@@ -13,8 +13,12 @@ from typing import Final
 
 from cachetools import LRUCache
 
+from pacs.caching.bounded import Key
+from pacs.caching.flights import Flights
+from pacs.caching.states import SeriesRef, State
+from pacs.caching.vouched import VouchedCache
 from pacs.dicomweb import DicomWeb
-from pacs.errors import NoPicture, NotFound, PacsFault
+from pacs.errors import NoPicture, NoPictureReason, NotFound, PacsFault
 from pacs.spool import spooled
 from pacs.studies import ObjectFile
 from pacs.thumbnails import Renderer, Rendering
@@ -44,7 +48,9 @@ Retrieve = Callable[[str, str, str], AbstractAsyncContextManager[ObjectFile]]
 class Pictures:
     """Thumbnails of one PACS. `aclose` ends the processes that make them."""
 
-    def __init__(self, web: DicomWeb, retrieve: Retrieve, renderer: Renderer | None = None) -> None:
+    def __init__(
+        self, web: DicomWeb, retrieve: Retrieve, cache: VouchedCache, renderer: Renderer | None = None
+    ) -> None:
         self._web = web
         self._retrieve = retrieve
         self.renderer = renderer or Renderer()
@@ -56,7 +62,8 @@ class Pictures:
         self._first_way = 0
         self._missing_for: set[str] = set()
         self._way_of_series: LRUCache[str, int] = LRUCache(_REMEMBERED)
-        self._none: LRUCache[str, NoPicture] = LRUCache(_REMEMBERED)
+        self._cache = cache
+        self._flights = Flights()
         self._gate = asyncio.Semaphore(_AT_ONCE)
 
     async def aclose(self) -> None:
@@ -65,15 +72,29 @@ class Pictures:
 
     async def thumbnail(self, study: str, series: str, instance: str, size: int) -> Thumbnail:
         """A JPEG of at most `size` pixels a side. `NoPicture` says why there is none; and the errors of the PACS."""
-        if instance in self._none:
-            raise NoPicture(self._none[instance].reason)
-        async with self._gate:
+        key = Key(study, series, (instance, size))
+        state = await self._cache.state(SeriesRef(study, series))
+        found: Thumbnail | NoPictureReason = self._cache.get(key, state) or await self._flights.join(
+            (key, state), lambda: self._make(key, instance, size, state)
+        )
+        if isinstance(found, Thumbnail):
+            return found
+        raise NoPicture(found)
+
+    async def _make(self, key: Key, instance: str, size: int, state: State | None) -> Thumbnail | NoPictureReason:
+        """The picture, or why there is none, which is kept like one."""
+        with self._cache.filling(key.study) as filling:
             try:
-                return await self._by_any_way(study, series, instance, size)
+                async with self._gate:
+                    made: Thumbnail | NoPictureReason = await self._by_any_way(key.study, key.series, instance, size)
             except NoPicture as error:
-                if not error.transient:
-                    self._none[instance] = error
-                raise
+                if error.transient:
+                    raise
+                made = error.reason
+            if state is not None:
+                weight = len(made.body if isinstance(made, Thumbnail) else made)
+                self._cache.put(key, made, weight, state, filling)
+        return made
 
     async def _by_any_way(self, study: str, series: str, instance: str, size: int) -> Thumbnail:
         start = self._way_of_series.get(series, self._first_way)

@@ -1,5 +1,6 @@
 """A cache that is bounded in bytes; what is kept of one study can be dropped at once."""
 
+import time
 from collections import OrderedDict, defaultdict
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
@@ -22,7 +23,8 @@ class Key:
 class Filling:
     """Answers under way for one study; `is_void` once the study was dropped meanwhile."""
 
-    is_void: bool = field(default=False)
+    is_void: bool = False
+    began_at: float = field(default_factory=time.monotonic)
 
 
 class BoundedCache:

@@ -5,17 +5,16 @@ holds for what is kept as for what is read.
 """
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TypeVar
 
 from pacs.attributes import Dataset
-from pacs.caching.bounded import BoundedCache, Key
+from pacs.caching.bounded import Key
 from pacs.caching.rows import compact, weight_bytes
-from pacs.caching.states import SeriesRef, State, Witness
-from pacs.errors import PacsError
+from pacs.caching.states import SeriesRef, State
+from pacs.caching.vouched import VouchedCache
 
 ALWAYS = frozenset({"StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "PatientID", "InstanceNumber"})
 """What is kept of every instance, asked for or not: whose it is, and where it stands."""
@@ -35,22 +34,11 @@ class _What:
     keywords: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    state: State
-    read_at: float
-    rows: list[Dataset]
-
-    def still_holds(self, state: State) -> bool:
-        return self.state == state and time.monotonic() - self.read_at < state.lasts_seconds
-
-
 class CachedInstances:
-    """Reads instances by `read`, and keeps them where `witness` can vouch for them."""
+    """Reads instances by `read`, and keeps them where their PACS vouches for them."""
 
-    def __init__(self, cache: BoundedCache, witness: Witness, read: Read) -> None:
+    def __init__(self, cache: VouchedCache, read: Read) -> None:
         self._cache = cache
-        self._witness = witness
         self._read = read
 
     async def of(
@@ -59,7 +47,7 @@ class CachedInstances:
         """The patient's instances of each of these series that has any, by Instance Number; nobody may change them."""
         refs = list({ref.series: ref for ref in series}.values())
         what = _What(patient_id, ALWAYS | frozenset(include))
-        states = await asyncio.gather(*(self._state(ref, patient_id) for ref in refs))
+        states = await asyncio.gather(*(self._cache.state(ref, patient_id) for ref in refs))
         found: dict[str, list[Dataset]] = {}
         missing: list[tuple[SeriesRef, State | None]] = []
         for ref, state in zip(refs, states, strict=True):
@@ -72,27 +60,17 @@ class CachedInstances:
             found |= await self._fill(what, missing)
         return found
 
-    async def _state(self, ref: SeriesRef, patient_id: str) -> State | None:
-        if not self._cache.is_on or not ref.study:
-            return None
-        try:
-            return await self._witness.state(ref, patient_id)
-        except PacsError:  # who cannot vouch is no reason not to ask for the instances themselves
-            return None
-
     def _kept(self, ref: SeriesRef, what: _What, state: State) -> list[Dataset] | None:
-        kept = (key for key in self._cache.keys(ref.study, ref.series) if _has(key, what))
+        kept = (key for key in self._cache.keys(ref) if _has(key, what))
         for key in (Key(ref.study, ref.series, what), *kept):
-            entry: _Entry | None = self._cache.get(key)
-            if entry and entry.still_holds(state):
-                return entry.rows
-            self._cache.remove(key)
+            rows: list[Dataset] | None = self._cache.get(key, state)
+            if rows is not None:
+                return rows
         return None
 
     async def _fill(self, what: _What, missing: list[tuple[SeriesRef, State | None]]) -> dict[str, list[Dataset]]:
         """Reads what is not kept, and keeps what has a state; the state was read first."""
         fillings = {ref.study: self._cache.filling(ref.study) for ref, _ in missing}
-        read_at = time.monotonic()
         with ExitStack() as stack:
             begun = {study: stack.enter_context(filling) for study, filling in fillings.items()}
             rows = await self._read(what.patient_id, [ref for ref, _ in missing], what.keywords)
@@ -102,9 +80,7 @@ class CachedInstances:
                 if state is None or not _is_whole(ref, own):
                     continue
                 kept, weight = await _aside(len(own), _kept, own, what.keywords)
-                self._cache.put(
-                    Key(ref.study, ref.series, what), _Entry(state, read_at, kept), weight, begun[ref.study]
-                )
+                self._cache.put(Key(ref.study, ref.series, what), kept, weight, state, begun[ref.study])
                 found[ref.series] = kept
         return found
 

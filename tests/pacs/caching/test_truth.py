@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import httpx
+import pydicom
 import pytest
 import pytest_asyncio
 
@@ -16,9 +17,10 @@ from pacs.archive.options import ArchiveOptions
 from pacs.attributes import Dataset
 from pacs.caching.states import SeriesRef
 from pacs.dicomweb import Answer, DicomWeb, PacsAddress
+from pacs.errors import NoPicture, NotFound
 from tests.pacs.archive.serving import serving
 from tests.pacs.caching.behind import Behind, alone, tree
-from tests.samples import Exam, Sample
+from tests.samples import Exam, Sample, file, sample
 
 Read = Callable[[Pacs, Sample], Awaitable[list[Dataset]]]
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -183,3 +185,51 @@ async def test_a_cache_of_no_bytes_keeps_nothing(behind: Behind, pacs: Pacs, ima
         assert numbers(await tree(without, images[0])) == [1, 2, 3]
         assert behind.asked == ["series", "instances"]
     await without.aclose()
+
+
+async def test_a_thumbnail_is_made_once_while_its_object_is_the_same(
+    behind: Behind, pacs: Pacs, images: list[Sample]
+) -> None:
+    first = images[0]
+    place = first.study, first.series, first.instance
+    small = await pacs.pictures.thumbnail(*place, 16)
+    behind.asked.clear()
+
+    assert (await pacs.pictures.thumbnail(*place, 16)).body == small.body
+    assert not pictures_of(behind, first)
+    assert (await pacs.pictures.thumbnail(*place, 8)).body != small.body
+
+    await behind.remove(first)
+    other = Exam(first.patient_id, first.study)
+    black = other.image(first.series, SOPInstanceUID=first.instance, PixelData=bytes(512))
+    await behind.store(black)
+    assert (await pacs.pictures.thumbnail(*place, 16)).body != small.body
+
+    await behind.remove(first)
+    with pytest.raises(NotFound):
+        await pacs.pictures.thumbnail(*place, 16)
+
+
+async def test_why_there_is_no_thumbnail_holds_until_the_object_is_another(
+    behind: Behind, pacs: Pacs, images: list[Sample]
+) -> None:
+    study, series, uid = images[0].study, images[0].series, images[0].instance
+    await behind.remove(images[0])
+    report = pydicom.dcmread(file("reportsi.dcm"))
+    report.PatientID, report.StudyInstanceUID = images[0].patient_id, study
+    report.SeriesInstanceUID, report.SOPInstanceUID = series, uid
+    await behind.store(sample(report))
+    for _ in range(2):
+        behind.asked.clear()
+        with pytest.raises(NoPicture):
+            await pacs.pictures.thumbnail(study, series, uid, 16)
+    assert not pictures_of(behind, images[0])
+
+    await behind.remove(images[0])
+    await behind.store(images[0])
+    assert (await pacs.pictures.thumbnail(study, series, uid, 16)).body.startswith(b"\xff\xd8")
+
+
+def pictures_of(behind: Behind, image: Sample) -> list[str]:
+    """What the PACS was asked for to make a picture."""
+    return [path for path in behind.asked if image.instance in path]
