@@ -12,6 +12,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import ColorPaletteStorage, ExplicitVRLittleEndian, HangingProtocolStorage, ImplicitVRLittleEndian
 from pynetdicom import evt
 
+from pacs.archive.dimse import npi_find
 from pacs.archive.dimse.npi_models import MODELS
 from pacs.archive.verify import verify
 from pacs.peers import Peer
@@ -123,6 +124,14 @@ async def test_queries_match_and_answer_what_is_asked(network: Network) -> None:
         assert refused[0] == 0xA900
 
     await asyncio.to_thread(find)
+
+
+async def test_many_matches_come_in_several_reads_each_once(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(npi_find, "_READ_AT_ONCE", 2)
+    uids = [f"1.2.5.1.{number}" for number in range(4)]
+    assert await store(network, *(color_palette(SOPInstanceUID=uid) for uid in uids)) == [0] * 4
+    answers = await asyncio.to_thread(asked, network, MODELS[0].find, SOPInstanceUID="", ContentLabel="GRAY?")
+    assert [one.SOPInstanceUID for one in found(answers)] == uids
 
 
 async def test_they_are_retrieved_by_their_uids(network: Network) -> None:
