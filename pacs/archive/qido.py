@@ -9,7 +9,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from pacs.archive import http, search
+from pacs.archive import http, representations, search
 from pacs.archive.http import SEARCH_PARAMETERS, Search
 from pacs.archive.index import Index
 from pacs.archive.levels import COUNTED_TAGS, DEFAULT_TAGS, Level, level_of
@@ -41,23 +41,23 @@ class SearchService:
     def __init__(self, index: Index) -> None:
         self._index = index
 
-    @transaction(name="Search", produces=http.JSON_TYPES, parameters=SEARCH_PARAMETERS)
+    @transaction(name="Search", produces=representations.MEDIA_TYPES, parameters=SEARCH_PARAMETERS)
     async def studies(self, request: Request) -> Response:
         """`GET /studies`."""
         return await self._search(request, Level.STUDY)
 
-    @transaction(name="Search", produces=http.JSON_TYPES, parameters=SEARCH_PARAMETERS)
+    @transaction(name="Search", produces=representations.MEDIA_TYPES, parameters=SEARCH_PARAMETERS)
     async def series(self, request: Request) -> Response:
         """`GET /series` and `GET /studies/{study}/series`."""
         return await self._search(request, Level.SERIES)
 
-    @transaction(name="Search", produces=http.JSON_TYPES, parameters=SEARCH_PARAMETERS)
+    @transaction(name="Search", produces=representations.MEDIA_TYPES, parameters=SEARCH_PARAMETERS)
     async def instances(self, request: Request) -> Response:
         """`GET /instances`, `GET /studies/{study}/instances`, `GET /studies/{study}/series/{series}/instances`."""
         return await self._search(request, Level.INSTANCE)
 
     async def _search(self, request: Request, level: Level) -> Response:
-        http.require_json(request)
+        media_type = representations.chosen(request)
         asked = _with_path(http.parse_search(request.url.query), request.path_params)
         tags = _wanted_tags(level, asked, set(request.path_params))
         whole = asked.include_all or needs_whole(tags)
@@ -68,7 +68,7 @@ class SearchService:
             datasets = describe(connection, found, level, tags, include_all=asked.include_all)
             for one, dataset in zip(found, datasets, strict=True):
                 dataset[_RETRIEVE_URL] = _texts("UR", [_url(one, level, base)])
-            return http.dicom_json(datasets, warnings=asked.warnings)
+            return representations.answer(media_type, datasets, asked.warnings)
 
         return await self._index.read(answer)
 

@@ -11,6 +11,7 @@ from pacs.archive.parts import Part, multipart_response
 from pacs.attributes import JSONDataset
 
 PARTS_OF_XML = f'{http.MULTIPART}; type="{http.DICOM_XML}"'
+MEDIA_TYPES = (*http.JSON_TYPES, PARTS_OF_XML)
 
 
 def admits_json(accepted: http.MediaRange) -> bool:

@@ -1,7 +1,7 @@
 """Retrieve (WADO-RS, PS3.18 §10.4): objects, metadata, and where the files lie."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from pacs.archive import http, lookup, wholeness
+from pacs.archive import http, lookup, native_xml, representations, wholeness
 from pacs.archive.answers import Streamed
 from pacs.archive.decoded import Held
 from pacs.archive.files import FileStore
@@ -75,12 +75,15 @@ class RetrieveService:
         held = Held()
         return [await self._encoder.part(instance, path, accepted, held) for instance, path in files]
 
-    @transaction(produces=http.JSON_TYPES)
+    @transaction(produces=representations.MEDIA_TYPES)
     async def metadata(self, request: Request) -> Response:
         """`GET …/metadata`: all attributes but the bulk data, from the index alone."""
-        http.require_json(request)
+        media_type = representations.chosen(request)
         instances = await self.find(request)
-        return Streamed(self._metadata(instances, http.base_url(request)), media_type=http.DICOM_JSON)
+        encoded = self._encoded(instances, http.base_url(request))
+        if media_type == http.DICOM_XML:
+            return multipart_response(_as_xml(encoded, instances), media_type)
+        return Streamed(_listed(encoded), media_type=media_type)
 
     async def find(self, request: Request) -> list[Instance]:
         """The instances that the URL means; 404 when there are none."""
@@ -90,14 +93,11 @@ class RetrieveService:
         """The instances of a `study`, `series`, `instance`; 404 when there are none."""
         return await self._index.read(lambda connection: lookup.find(connection, uids))
 
-    async def _metadata(self, instances: Sequence[Instance], base: str) -> AsyncIterator[bytes]:
-        before = b"["
+    async def _encoded(self, instances: Sequence[Instance], base: str) -> AsyncGenerator[list[bytes], None]:
+        """Their metadata as DICOM JSON, some at once."""
         for start in range(0, len(instances), _METADATA_AT_ONCE):
             some = list(instances[start : start + _METADATA_AT_ONCE])
-            encoded = await self._index.read(partial(lookup.metadata, instances=some, base=base))
-            yield before + b",".join(encoded)
-            before = b","
-        yield b"]"
+            yield await self._index.read(partial(lookup.metadata, instances=some, base=base))
 
     async def dataset(self, instance: Instance) -> JSONDataset:
         """An instance's metadata."""
@@ -108,6 +108,30 @@ class RetrieveService:
     def path(self, instance: Instance) -> Path:
         """Where an instance's file lies."""
         return self._files.path(instance.study_instance_uid, instance.sop_instance_uid)
+
+
+async def _listed(encoded: AsyncIterator[list[bytes]]) -> AsyncGenerator[bytes, None]:
+    before = b"["
+    async for some in encoded:
+        yield before + b",".join(some)
+        before = b","
+    yield b"]"
+
+
+def _as_xml(encoded: AsyncIterator[list[bytes]], instances: Sequence[Instance]) -> list[Part]:
+    """A part for each of the instances; each takes the next of what comes when it is read, in order."""
+
+    async def documents() -> AsyncGenerator[bytes, None]:
+        async for some in encoded:
+            for one in some:
+                yield native_xml.encode(orjson.loads(one))
+
+    source = documents()
+
+    async def following() -> AsyncGenerator[bytes, None]:
+        yield await anext(source)
+
+    return [Part(http.DICOM_XML, None, following()) for _ in instances]
 
 
 def _dicom_ranges(request: Request) -> list[http.MediaRange]:

@@ -178,8 +178,8 @@ async def test_a_search_that_cannot_be_done_says_why(archive: Archive, path: str
     assert len(answer.text) > 10
 
 
-async def test_a_client_that_takes_no_json_gets_406_and_fuzzy_matching_a_warning(archive: Archive) -> None:
-    assert (await archive.get("/studies", "multipart/related; type=application/dicom+xml")).status_code == 406
+async def test_a_client_that_takes_neither_json_nor_xml_gets_406_and_fuzzy_matching_a_warning(archive: Archive) -> None:
+    assert (await archive.get("/studies", "text/html")).status_code == 406
     answer = await archive.get("/studies", fuzzymatching="true")
     assert "fuzzymatching is not supported" in answer.headers["warning"]
 

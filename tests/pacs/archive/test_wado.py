@@ -1,4 +1,5 @@
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pydicom
 import pytest
@@ -48,6 +49,18 @@ async def test_what_is_not_served_is_406(archive: Archive) -> None:
     assert (await archive.get(url, "application/dicom+xml")).status_code == 406
     assert (await archive.get(f"{url}/metadata", "application/dicom+xml")).status_code == 406
     assert (await archive.get(f"{url}/bulkdata/7FE00010", "image/png")).status_code == 406
+
+
+async def test_metadata_and_matches_come_in_xml_to_those_who_prefer_it(archive: Archive) -> None:
+    await archive.store(*(instance(SOPInstanceUID=f"1.2.3.1.1.{n}", InstanceNumber=n) for n in (2, 1)))
+    xml = 'multipart/related; type="application/dicom+xml"'
+    for path in ("/studies/1.2.3.1/metadata", "/studies/1.2.3.1/instances"):
+        parts = await parts_of(await archive.get(path, xml))
+        found = [ElementTree.fromstring(part).find(".//*[@tag='00080018']/*") for part in parts]
+        assert [value is not None and value.text for value in found] == ["1.2.3.1.1.1", "1.2.3.1.1.2"]
+        both = await archive.get(path, f"{xml}; q=0.5, application/dicom+json")
+        assert both.headers["content-type"] == "application/dicom+json"
+    assert (await archive.get("/studies", xml, PatientID="NOBODY")).status_code == 204
 
 
 async def test_metadata_of_a_series_is_in_order_with_complete_references(archive: Archive) -> None:
