@@ -44,7 +44,7 @@ _MEDIA_TYPES: Mapping[str, Sequence[str]] = {
 """PS3.18 table 8.7.3-5, and the fragmentable kinds of the same video encodings."""
 
 _ALIASES = {"image/x-jls": "image/jls", "image/x-dicom-rle": "image/dicom-rle", "video/mpeg2": "video/mpeg"}
-"""Names of earlier editions, which dicomweb-client still asks for (measured, 0.60)."""
+"""Names of earlier editions, which dicomweb-client still asks for (measured, 0.61)."""
 
 MEDIA_TYPES = {syntax: name for name, syntaxes in _MEDIA_TYPES.items() for syntax in syntaxes}
 
