@@ -12,6 +12,7 @@ from pacs.attributes import Dataset, parse_date
 from pacs.queries import DateRange
 
 _TAG = re.compile(r"[0-9A-Fa-f]{8}", re.ASCII)
+_ALL = "all"
 _ANY = frozenset({"", "*"})
 _MOST_FIELDS = 200
 
@@ -36,7 +37,7 @@ class StudySearch:
                 setattr(search, name, _count(name, value))
             elif name != "fuzzymatching" and "." not in name and value not in _ANY:
                 keyword = _keyword(name, required=False)
-                if keyword:
+                if keyword and keyword != _ALL:
                     search.wanted[keyword] = value
         if len(search.include) > _MOST_FIELDS:
             raise bad_input(f"includefield names more than {_MOST_FIELDS} attributes")
@@ -45,7 +46,7 @@ class StudySearch:
     @property
     def fields(self) -> set[str]:
         """What to ask the PACS to include: also what is matched here."""
-        return {"all"} if "all" in self.include else self.include | self.wanted.keys()
+        return {_ALL} if _ALL in self.include else self.include | self.wanted.keys()
 
     def choose(self, datasets: Iterable[Dataset]) -> list[Dataset]:
         """Those that match, and of them the part that is asked for."""
@@ -56,9 +57,11 @@ class StudySearch:
 
 def _keyword(name: str, *, required: bool = True) -> str:
     """The keyword of a keyword or tag, `all` included."""
-    if name == "all" or tag_for_keyword(name) is not None:
+    if name == _ALL or tag_for_keyword(name) is not None:
         return name
     keyword = keyword_for_tag(int(name, 16)) if _TAG.fullmatch(name) else ""
+    if tag_for_keyword(keyword) is None:  # of a repeating group: many tags have the keyword
+        keyword = ""
     if not keyword and required and not _TAG.fullmatch(name):
         raise bad_input("includefield takes keywords, tags of eight hexadecimal digits, or all")
     return keyword or (name if required else "")

@@ -85,6 +85,8 @@ async def test_a_head_request_fetches_no_object(
         ("limit=1", 1),
         ("offset=1&limit=5", 1),
         ("fuzzymatching=true&NoSuchKeyword=x", 2),
+        ("all=x", 2),
+        ("60000010=x&includefield=60000010", 2),
     ],
 )
 async def test_series_are_searched(client: httpx.AsyncClient, image: Sample, query: str, found: int) -> None:
