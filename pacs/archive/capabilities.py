@@ -109,7 +109,8 @@ def _template(path: str) -> str:
 def _xml(document: Node) -> bytes:
     root = ElementTree.Element("application", xmlns=_NAMESPACE)
     _fill(root, document)
-    return ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
+    encoded: bytes = ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
+    return encoded
 
 
 def _fill(element: ElementTree.Element, node: Node) -> None:
