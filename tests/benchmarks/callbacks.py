@@ -58,8 +58,7 @@ def _post_all(port: int, bodies: list[bytes], each: list[float]) -> None:
 async def _post(port: int, bodies: list[bytes], each: list[float]) -> None:
     queue = iter(bodies)
 
-    async def post() -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    async def post(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         for body in queue:
             started = time.perf_counter()
             head = f"POST /new-exam-callback HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
@@ -68,7 +67,8 @@ async def _post(port: int, bodies: list[bytes], each: list[float]) -> None:
             each.append((time.perf_counter() - started) * 1000)
         writer.close()
 
-    await asyncio.gather(*(post() for _ in range(_AT_ONCE)))
+    connections = await asyncio.gather(*(asyncio.open_connection("127.0.0.1", port) for _ in range(_AT_ONCE)))
+    await asyncio.gather(*(post(*connection) for connection in connections))
 
 
 def _into_sqlite(path: str, bodies: list[bytes]) -> None:
