@@ -20,6 +20,9 @@ from pacs.errors import NotFound, PacsError, PacsFault, PacsTimeout, PacsUnautho
 
 DICOM_JSON = "application/dicom+json"
 
+INSUFFICIENT_STORAGE = 507
+NO_SPACE = "it has no space left on its disk"
+
 _KEEP_ALIVE_SECONDS = 0.9  # Orthanc closes idle connections after 1 s
 _NO_HOST = "http://pacs"  # what a request over a Unix socket is addressed to
 _STATUS_ERRORS: dict[int, type[PacsError]] = {
@@ -204,6 +207,8 @@ def _check(response: httpx.Response, accept_errors: frozenset[int]) -> None:
     if status in accept_errors or 200 <= status < 300:
         return
     kind = _STATUS_ERRORS.get(status)
+    if status == INSUFFICIENT_STORAGE:
+        raise PacsFault(f"the PACS refused: {NO_SPACE}")
     raise kind(_MESSAGES[kind]) if kind else PacsFault(f"the PACS answered with status {status}")
 
 

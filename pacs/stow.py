@@ -8,14 +8,14 @@ from typing import BinaryIO
 from pacs import multipart
 from pacs.attributes import Dataset
 from pacs.blocks import read_ahead
-from pacs.dicomweb import DICOM_JSON, Answer, DicomWeb
+from pacs.dicomweb import DICOM_JSON, INSUFFICIENT_STORAGE, NO_SPACE, Answer, DicomWeb
 from pacs.errors import Conflict, PacsError, PacsFault, Refused
 from pacs.part10 import Part10Header
 
 _DICOM = "application/dicom"
 _BLOCK_BYTES = 1024 * 1024
 _DUPLICATE = 0x0111
-_REFUSALS = frozenset({400, 409, 413, 415, 422})
+_REFUSALS = frozenset({400, 409, 413, 415, 422, INSUFFICIENT_STORAGE})
 _REASONS = {
     0x0110: "it could not process the object",
     0x0122: "it does not take this SOP Class",
@@ -106,6 +106,8 @@ def _outcome(answer: Answer) -> Dataset:
 
 
 def _explain(reason: int | None, status: int) -> str:
+    if reason is None and status == INSUFFICIENT_STORAGE:
+        return NO_SPACE
     if reason is None:
         return "it does not say why" if status < 400 else f"it answered with status {status}"
     family = reason if reason in _REASONS else reason & 0xFF00 if reason & 0xF000 == 0xA000 else reason & 0xF000

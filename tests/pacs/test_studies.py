@@ -94,6 +94,8 @@ async def test_what_stands_in_the_referenced_sequence_is_stored_whatever_the_sta
         pytest.param(413, b"<html>", Refused, "status 413", id="413 from a proxy"),
         pytest.param(409, failed(0x0111), Conflict, "stored already", id="duplicate"),
         pytest.param(409, failed(0xA701), Refused, r"out of resources \(Failure Reason A701\)", id="full"),
+        pytest.param(507, failed(0xA700), Refused, r"out of resources \(Failure Reason A700\)", id="disk full"),
+        pytest.param(507, b"the disk is full", Refused, "no space left on its disk", id="disk full, in words"),
         pytest.param(400, failed(0xC000), Refused, r"could not understand the object", id="not understood"),
         pytest.param(409, failed(0x0122), Refused, r"does not take this SOP Class", id="SOP class"),
         pytest.param(500, b"boom", PacsFault, "status 500", id="500"),
