@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import ssl
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,28 @@ def test_preparing_again_changes_nothing_and_shows_nothing_to_others(prepared: P
     assert {path.name for path in files[1:]} == {one["file"].split("/")[1] for one in COMPOSE["secrets"].values()}
     assert [(prepared / name).stat().st_mode & 0o777 for name in (".env", "secrets")] == [0o600, 0o700]
     assert all(path.stat().st_mode & 0o004 for path in files[1:]), "users of the containers read them"
+
+
+@pytest.mark.parametrize(
+    ("name", "alternative"), [("pacs.example", "DNS:pacs.example"), ("10.0.0.7", "IP Address:10.0.0.7")]
+)
+def test_the_certificate_is_for_the_host(name: str, alternative: str, prepared: Path) -> None:
+    for path in (prepared / "secrets").glob("tls_*"):
+        path.unlink()
+    subprocess.run([prepared / "prepare", name], check=True, capture_output=True)
+    pair = prepared / "secrets" / "tls_certificate", prepared / "secrets" / "tls_key"
+    ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(*pair)
+    shown = subprocess.run(
+        ["openssl", "x509", "-in", pair[0], "-noout", "-text"], capture_output=True, text=True, check=True
+    )
+    assert alternative in shown.stdout
+
+
+def test_what_is_no_host_name_is_refused_before_anything_is_made(prepared: Path) -> None:
+    shutil.rmtree(prepared / "secrets")
+    done = subprocess.run([prepared / "prepare", "a/CN=b"], capture_output=True, text=True, check=False)
+    assert (done.returncode, (prepared / "secrets").exists()) == (2, False)
+    assert "no host name" in done.stderr
 
 
 def test_orthancs_configuration_asks_for_the_password(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
