@@ -13,6 +13,7 @@ from tests.benchmarks.exams import query, requests, tree
 from tests.benchmarks.figure import Figure, show
 from tests.benchmarks.gibibyte import gibibyte
 from tests.benchmarks.replicas import replicas
+from tests.benchmarks.scale import scale
 from tests.benchmarks.starts import start
 from tests.benchmarks.subscribers import subscribers
 from tests.benchmarks.thumbnails import thumbnails
@@ -57,6 +58,7 @@ WORK: dict[str, Rows] = {
     "archive": _archive,
     "dimse": dimse.rows,
     "pictures": _pictures,
+    "scale": scale,
 }
 """All that can be measured."""
 

@@ -90,11 +90,20 @@ def _opened(folder: Path) -> Iterator[Index]:
 
 
 def fill(
-    index: Index, instances: int, per_study: int = _PER_STUDY, per_series: int = _INSTANCES, root: str = "1.2"
+    index: Index,
+    instances: int,
+    per_study: int = _PER_STUDY,
+    per_series: int = _INSTANCES,
+    root: str = "1.2",
+    *,
+    first: int = 0,
 ) -> None:
-    """Enters instances without files, so many in each study and series; UIDs begin with `root`."""
+    """Enters instances without files, so many in each study and series, from number `first` on.
+
+    UIDs begin with `root`.
+    """
     batch: list[Received] = []
-    for number in range(instances):
+    for number in range(first, instances):
         batch.append(_instance(number, per_study, per_series, root))
         if len(batch) == _BATCH or number == instances - 1:
             index.submit(lambda connection, batch=tuple(batch): _enter(connection, batch)).result()  # type: ignore[misc]
