@@ -74,12 +74,10 @@ class Pictures:
         """A JPEG of at most `size` pixels a side. `NoPicture` says why there is none; and the errors of the PACS."""
         key = Key(study, series, (instance, size))
         state = await self._cache.state(SeriesRef(study, series))
-        found: Thumbnail | NoPictureReason = self._cache.get(key, state) or await self._flights.join(
-            (key, state), lambda: self._make(key, instance, size, state)
-        )
-        if isinstance(found, Thumbnail):
-            return found
-        raise NoPicture(found)
+        kept: Thumbnail | NoPictureReason | None = self._cache.get(key, state)
+        if kept is not None:
+            return _shown(kept)
+        return _shown(await self._flights.join((key, state), lambda: self._make(key, instance, size, state)))
 
     async def _make(self, key: Key, instance: str, size: int, state: State | None) -> Thumbnail | NoPictureReason:
         """The picture, or why there is none, which is kept like one."""
@@ -141,3 +139,9 @@ class Pictures:
         async with spooled(self._retrieve(study, series, instance), most_bytes=_LARGEST_OBJECT_BYTES) as path:
             rendering = Rendering(viewport=(size, size), content_type=JPEG, thumbnail=True)
             return Thumbnail((await self.renderer.render(path, rendering)).body)
+
+
+def _shown(made: Thumbnail | NoPictureReason) -> Thumbnail:
+    if isinstance(made, Thumbnail):
+        return made
+    raise NoPicture(made)
