@@ -124,6 +124,10 @@ class WebhookDeliveryMutations:
         record = await store.delivery(id)
         if record is None:
             raise ContractError(ErrorCode.NOT_FOUND, "there is no such delivery")
+        if record.url not in info.context.settings.callback_urls:
+            raise ContractError(
+                ErrorCode.CONFLICT, "the receiver is no longer in CALLBACK_URLS: nothing is posted to it"
+            )
         await store.enable_webhook(record.url)
         again = await store.redeliver(id, records.now())
         event = await store.event(record.event_sequence)

@@ -70,7 +70,9 @@ def ask(store: Store) -> Ask:
     async def ask(query: str, role: Role = Role.ADMIN, **variables: Any) -> tuple[Any, list[str]]:
         """The data, and the codes of the errors."""
         who = Identity("somebody", role)
-        context = SimpleNamespace(store=store, principal=who, trail=Trail(AccessLog(store, 10), who, None))
+        settings = SimpleNamespace(callback_urls=tuple(f"http://{host}.example/" for host in "abc"))
+        trail = Trail(AccessLog(store, 10), who, None)
+        context = SimpleNamespace(store=store, principal=who, trail=trail, settings=settings)
         result = await SCHEMA.execute(query, variable_values=variables, context_value=context)
         return result.data, [(error.extensions or {})["code"] for error in result.errors or ()]
 
@@ -95,6 +97,14 @@ async def test_sending_again_enables_the_receiver(ask: Ask, store: Store, planne
     data, _ = await ask(AGAIN, role=Role.INTEGRATION, id=planned[0].id)
     assert data["redeliverWebhook"]["delivery"] == {"state": "PENDING", "attempts": 0}
     assert not await store.is_webhook_disabled(planned[0].url)
+
+
+async def test_nothing_is_sent_again_to_a_receiver_that_is_gone_from_the_settings(ask: Ask, store: Store) -> None:
+    former = WebhookDelivery.plan(1, "http://former.example/", now())
+    await store.plan_deliveries([former])
+    await store.disable_webhook(former.url)
+    assert (await ask(AGAIN, id=former.id))[1] == ["CONFLICT"]
+    assert await store.is_webhook_disabled(former.url)
 
 
 @pytest.mark.parametrize("role", [Role.PATIENT, Role.DIAGNOSTIC])
