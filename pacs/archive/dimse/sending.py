@@ -10,7 +10,10 @@ from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.presentation import PresentationContext
 
+from pacs.archive import wholeness
+from pacs.archive.faults import DamagedFile
 from pacs.archive.files import FileStore
+from pacs.archive.lookup import Stored
 from pacs.archive.transcoding import RECODABLE, recoded
 from pacs.errors import BadDicom
 from pacs.file_meta import read_meta
@@ -30,7 +33,7 @@ _MEDIUM = 0x0000
 _OUT_OF_RESOURCES, _NO_CONTEXT = 0xA700, 0x0122
 
 
-class Sendable(Protocol):
+class Sendable(Stored, Protocol):
     """What sending an object depends on, whether it belongs to a patient or not."""
 
     @property
@@ -38,16 +41,8 @@ class Sendable(Protocol):
         """Where its file lies; see `files`."""
 
     @property
-    def sop_instance_uid(self) -> str:
-        """Its UID."""
-
-    @property
     def sop_class_uid(self) -> str:
         """Its class."""
-
-    @property
-    def transfer_syntax_uid(self) -> str:
-        """How it is stored."""
 
 
 class ConnectionLost(Exception):
@@ -72,9 +67,11 @@ class Sender:
             return _NO_CONTEXT
         path = self._files.path(instance.folder, instance.sop_instance_uid)
         try:
+            if not wholeness.is_whole(instance, path):
+                raise DamagedFile("the file has other content than was stored")
             with self._readable(path, instance, str(context.transfer_syntax[0])) as readable:
                 return _store(association, context, readable, _request(instance, message_id, origin))
-        except (BadDicom, OSError, TimeoutError) as error:
+        except (BadDicom, DamagedFile, OSError, TimeoutError) as error:
             log.error("dimse_cannot_send", reason=type(error).__name__, sop_instance_uid=instance.sop_instance_uid)
             return _OUT_OF_RESOURCES
 

@@ -280,6 +280,24 @@ async def test_what_the_receiver_cannot_take_is_a_failed_suboperation(network: N
     assert identifier.FailedSOPInstanceUIDList == "1.2.1.9"
 
 
+async def test_a_file_that_the_disk_has_damaged_is_a_failed_suboperation_and_is_not_sent(network: Network) -> None:
+    await have(network, small(1), small(2), small(3))
+    (cut,), (changed,) = ((network.data_dir / "files").rglob(f"1.2.1.{number}.dcm") for number in (1, 2))
+    cut.write_bytes(cut.read_bytes()[:-10])
+    changed.write_bytes(changed.read_bytes()[:-1] + b"x")
+    receiver = Receiver()
+
+    answers = await asyncio.to_thread(
+        retrieve, network.port, receiver, EXPLICIT, QueryRetrieveLevel="STUDY", StudyInstanceUID="1.2.1"
+    )
+
+    status, identifier = answers[-1]
+    assert (status.Status, counts(status)) == (SOME_FAILED, (1, 2, 0))
+    assert identifier is not None
+    assert set(identifier.FailedSOPInstanceUIDList) == {"1.2.1.1", "1.2.1.2"}
+    assert [str(one.SOPInstanceUID) for one in receiver.received] == ["1.2.1.3"]
+
+
 async def test_refusals_and_warnings_of_the_receiver_are_counted(network: Network) -> None:
     answers = {"1.2.1.1": 0x0000, "1.2.1.2": 0xB000, "1.2.1.3": 0xA700}
     await have(network, small(1), small(2), small(3))
