@@ -1,7 +1,7 @@
 """Whole objects as they go out over the web: as stored, re-encoded, or decoded (PS3.18 §8.7.3)."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable, Iterator
+from collections.abc import AsyncGenerator, Iterable
 from pathlib import Path
 
 from starlette.exceptions import HTTPException
@@ -12,7 +12,7 @@ from pacs.archive.faults import DamagedFile
 from pacs.archive.lookup import Stored
 from pacs.archive.negotiation import EXPLICIT, Form, forms
 from pacs.archive.parts import Part, typed
-from pacs.archive.streams import threaded
+from pacs.archive.streams import Mark, joined, threaded
 from pacs.archive.transcoding import Pixels, explicit_little_endian, recoded
 from pacs.errors import NoPicture
 
@@ -41,21 +41,19 @@ class ObjectEncoder:
         for form in forms(stored, accepted):
             if form is Form.STORED:
                 return as_stored(instance, path)
+            await refuse_if_damaged(instance, path)
             if form is Form.RECODED:
-                return Part(typed(http.DICOM, EXPLICIT), None, threaded(explicit_little_endian(path)))
+                return _recoded(path)
             try:
                 return await self._decoded(instance, path, held)
             except NoPicture as nothing:
                 refuse_if_busy(nothing)
                 reason = f": {nothing}"
-        if reason:
-            await refuse_if_damaged(instance, path)
         raise HTTPException(
             406, f"an object is stored as {stored} and cannot be sent in the transfer syntax asked for{reason}"
         )
 
     async def _decoded(self, instance: Stored, path: Path, held: Held) -> Part:
-        content_type = typed(http.DICOM, EXPLICIT)
         if instance.transfer_syntax_uid in _PIXELS_ELSEWHERE:
             raise NoPicture("unsupported")
         try:
@@ -63,23 +61,27 @@ class ObjectEncoder:
         except NoPicture as nothing:
             if nothing.reason not in _WITHOUT_PIXELS:
                 raise
-            return Part(content_type, None, threaded(explicit_little_endian(path)))
+            return _recoded(path)
         if shape.total_bytes > _LONGEST_VALUE_BYTES:
             raise NoPicture("too_large")
         if shape.has_icon:
             raise NoPicture("unsupported")
-        return Part(content_type, None, self._spliced(path, shape, held))
+        return Part(typed(http.DICOM, EXPLICIT), None, self._spliced(path, shape, held))
 
     async def _spliced(self, path: Path, shape: Shape, held: Held) -> AsyncGenerator[bytes, None]:
-        """The dataset, re-encoded, with the decoded frames in the gap that is left for them."""
-        gap = _Gap()
-        pixels = Pixels(gap, shape.total_bytes, shape.bits_allocated, shape.photometric)
-        async for piece in threaded(recoded(path, EXPLICIT, pixels)):
-            if gap.reached:
-                gap.reached = False
-                async for frame in self._decoder.frames(path, shape, held):
-                    yield frame
-            yield piece
+        """The dataset, re-encoded, with the decoded frames at the mark that stands for them."""
+        pixels = Pixels(iter([Mark()]), shape.total_bytes, shape.bits_allocated, shape.photometric)
+        async for piece in threaded(joined(recoded(path, EXPLICIT, pixels))):
+            if not isinstance(piece, Mark):
+                yield piece
+                continue
+            async for frame in self._decoder.frames(path, shape, held):
+                yield frame
+
+
+def _recoded(path: Path) -> Part:
+    """The file as Explicit VR Little Endian, with its pixels as they are."""
+    return Part(typed(http.DICOM, EXPLICIT), None, threaded(joined(explicit_little_endian(path))))
 
 
 def as_stored(instance: Stored, path: Path) -> Part:
@@ -95,17 +97,6 @@ def refuse_if_busy(nothing: NoPicture) -> None:
 
 
 async def refuse_if_damaged(instance: Stored, path: Path) -> None:
-    """`DamagedFile` for pixels that cannot be decoded because the disk has spoiled them."""
+    """`DamagedFile` for what cannot be sent otherwise than it is stored, because the disk has spoiled it."""
     if not await asyncio.to_thread(wholeness.is_whole, instance, path):
         raise DamagedFile("the file has other content than was stored")
-
-
-class _Gap(Iterator[bytes]):
-    """No pieces at all, but it notes where they would have been."""
-
-    def __init__(self) -> None:
-        self.reached = False
-
-    def __next__(self) -> bytes:
-        self.reached = True
-        raise StopIteration
