@@ -7,7 +7,7 @@ from starlette.middleware import Middleware
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from graph.access import LOCAL, Identity, Role
+from graph.access import Identity, Role
 from graph.access_records.actions import SIGN_IN, Action
 from graph.access_records.log import AccessLog
 from graph.access_records.trail import AccessOutcome, Trail, address_of, note_refusal, refuse_unrecorded
@@ -49,7 +49,7 @@ def tell(connection: HTTPConnection, access: Access) -> None:
 
 
 def recorded(action: Action | Callable[[HTTPConnection], Action]) -> Middleware:
-    """For `Route(middleware=…)`: records the accesses of `state.principal`; without authentication, of everybody."""
+    """For `Route(middleware=…)`: records the accesses of `state.principal`, or of those of whom the route tells."""
     choose = action if callable(action) else lambda _: action
     return Middleware(_Recorded, choose=choose)
 
@@ -79,15 +79,14 @@ class _Recorded:
         told: list[Access] = getattr(connection.state, "accessed", [])
         study = connection.path_params.get("study")
         known = study if isinstance(study, str) and is_uid(study, lenient=True) else None
-        stranger = ANONYMOUS if outcome is AccessOutcome.DENIED else LOCAL
-        who: Identity = getattr(connection.state, "principal", None) or stranger
+        who: Identity = getattr(connection.state, "principal", None) or ANONYMOUS
         for access in told or [Access(who, None, known)]:
-            if access.who is ANONYMOUS and outcome is AccessOutcome.DENIED:
-                note_refusal(log, action, access.who.subject, access.who.role.value, address)
-            else:
+            if access.who is not ANONYMOUS:
                 trail = Trail(log, access.who, address)
                 ended = AccessOutcome.DENIED if access.is_others else outcome
                 trail.note(action, access.patient_id, access.study_instance_uid or known, ended)
+            elif outcome is AccessOutcome.DENIED:  # anything else showed nobody anything: a HEAD of a link, say
+                note_refusal(log, action, access.who.subject, access.who.role.value, address)
 
 
 class RecordedSignIn:

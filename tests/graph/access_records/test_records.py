@@ -137,6 +137,7 @@ async def test_a_used_link_and_a_missing_session_are_denied_attempts(app: Starle
     await stored(api, exam)
     link = (await created(api, exam.study))["url"]
     async with browser(app) as first, browser(app) as second:
+        await second.head(link)  # shows nothing, and is nobody's access
         await first.get(link)
         await second.get(link)
         await second.get(f"/viewer/dicomweb/studies/{exam.study}/series")
@@ -144,6 +145,8 @@ async def test_a_used_link_and_a_missing_session_are_denied_attempts(app: Starle
     nodes = (await api.ask(RECORDS))["accessRecords"]["nodes"]
     denied = [(one["action"], one["subject"]) for one in nodes[::-1] if one["outcome"] == "DENIED"]
     assert denied == [("viewer:link:redeem", "anonymous"), ("viewer:study:read", "anonymous")]
+    redeemed = [one["subject"] for one in nodes if (one["action"], one["outcome"]) == ("viewer:link:redeem", "ALLOWED")]
+    assert redeemed == ["local"]  # who made the link, here
     assert link.partition("token=")[2] not in str(nodes)
 
 
