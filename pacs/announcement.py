@@ -12,7 +12,7 @@ from typing import Any
 
 from pydicom.datadict import dictionary_VR
 
-from pacs.attributes import Dataset, tag
+from pacs.attributes import Dataset, tag, whole_text
 from pacs.uids import is_uid
 
 _LONGEST_PATIENT_ID = 64
@@ -66,8 +66,8 @@ class Announcement:
 
     @property
     def patient_id(self) -> str:
-        """Whose exam it is."""
-        return self.text("PatientID") or ""
+        """Whose exam it is. A backslash is a character of it, as in searches, or another patient would see the exam."""
+        return whole_text(self._parts("PatientID"))
 
     @property
     def state_key(self) -> str | None:
@@ -90,16 +90,18 @@ class Announcement:
 
     def texts(self, name: str) -> list[str]:
         """A field's values: a list's, those between the backslashes of a string, or the one."""
-        value = self.body.get(name)
-        values = value if isinstance(value, list) else [value]
-        texts = (part.strip() for one in values for part in _text(one).split("\\"))
-        return [text for text in texts if text]
+        return [text for part in self._parts(name) if (text := part.strip())]
 
     @cached_property
     def dataset(self) -> Dataset:
         """The fields that are DICOM attributes, as a dataset."""
-        found = {keyword: self.texts(keyword) for keyword in _KEYWORDS}
+        found = {keyword: self.texts(keyword) for keyword in _KEYWORDS} | {"PatientID": [self.patient_id]}
         return Dataset({tag(keyword): _element(keyword, texts) for keyword, texts in found.items() if texts})
+
+    def _parts(self, name: str) -> list[str]:
+        value = self.body.get(name)
+        values = value if isinstance(value, list) else [value]
+        return [part for one in values for part in _text(one).split("\\")]
 
 
 def _is_deeper(value: Any, levels: int) -> bool:

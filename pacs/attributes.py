@@ -5,7 +5,7 @@ A PACS may leave anything out and send anything in: what cannot be read as its k
 
 import datetime as dt
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -15,6 +15,8 @@ from pydicom.datadict import tag_for_keyword
 JSONDataset = dict[str, Any]
 """`{"00100020": {"vr": "LO", "Value": ["…"]}, …}`"""
 
+_PADDING = " \0\t\r\n\v\f"
+"""Spaces and NUL, and what careless writers leave at the ends of lines; no character that may belong to a text."""
 _DATE = re.compile(r"(\d{4})[.-]?(\d{2})[.-]?(\d{2})", re.ASCII)
 _TIME = re.compile(r"(\d{2})(?::?(\d{2})(?::?(\d{2})(?:\.(\d{1,6}))?)?)?", re.ASCII)
 
@@ -102,7 +104,7 @@ class Dataset:
     def whole_text(self, keyword: str) -> str | None:
         """All values as they stand in the file, divided by backslashes: what exact comparison needs."""
         values = self.values(keyword)
-        return "\\".join(map(_text, values)) if values else None
+        return whole_text(values) if values else None
 
     def integer(self, keyword: str) -> int | None:
         """The first value as a whole number of 32 bits (GraphQL's Int); a number sent as a string counts."""
@@ -149,6 +151,11 @@ class KeptDataset(Dataset):
         self.completed: Any = None
 
 
+def whole_text(values: Iterable[Any]) -> str:
+    """The values divided by backslashes, each without its padding (PS3.5 §6.2); other white space is part of it."""
+    return "\\".join(_written(value).strip(_PADDING) for value in values)
+
+
 def parse_name(text: str) -> Name | None:
     """A PN as DICOM writes it: representations divided by `=`, components by `^`."""
     parts = [part.strip() or None for part in text.split("=")[:3]]
@@ -156,8 +163,12 @@ def parse_name(text: str) -> Name | None:
 
 
 def _text(value: Any) -> str:
+    return value.strip() if isinstance(value, str) else _written(value)
+
+
+def _written(value: Any) -> str:
     if isinstance(value, str):
-        return value.strip()
+        return value
     if isinstance(value, bool) or not isinstance(value, int | float):
         return ""
     return str(value)

@@ -15,6 +15,7 @@ from graph.schema.pagination import Cursors, PageInfo, check_first
 from graph.schema.scalars import UID
 from pacs.announcement import Announcement
 from pacs.attributes import Dataset
+from pacs.queries import exact
 from persistence import records
 from persistence.errors import CursorExpired
 from persistence.filters import MAX_MODALITIES
@@ -153,9 +154,7 @@ def _patient_id(patient_id: str | None) -> str | None:
     """The filter; an empty patientID is refused, since a client that lost it must not be shown everybody's events."""
     if patient_id is strawberry.UNSET or patient_id is None:
         return None
-    if not patient_id.strip():
-        raise bad_input("patientID is empty")
-    return patient_id.strip()
+    return exact("patientID", patient_id)
 
 
 def _modalities(modalities: list[str] | None) -> list[str] | None:

@@ -39,6 +39,22 @@ def test_numbers_may_be_texts_and_texts_numbers(sent: Any) -> None:
     assert announcement.dataset.integer("NumberOfStudyRelatedInstances") == 12
 
 
+@pytest.mark.parametrize(
+    ("sent", "read"),
+    [
+        ("a\\b", "a\\b"),
+        (["a", "b"], "a\\b"),
+        ("a\\", "a\\"),
+        (" a b \r\n", "a b"),
+        ("a\N{IDEOGRAPHIC SPACE}", "a\N{IDEOGRAPHIC SPACE}"),
+    ],
+)
+def test_a_patient_is_named_in_every_character_or_another_would_see_the_exam(sent: Any, read: str) -> None:
+    announcement = Announcement.parse(LEAST | {"PatientID": sent})
+    assert announcement.patient_id == read
+    assert announcement.dataset.whole_text("PatientID") == read
+
+
 def test_attributes_read_as_a_dataset() -> None:
     dataset = Announcement.parse(LEAST | {"PatientName": "Doe^Jo", "StudyDate": "20260131", "Unknown": 1}).dataset
     name, date = dataset.name("PatientName"), dataset.date("StudyDate")

@@ -53,6 +53,12 @@ def test_only_the_very_same_text_is_accepted(asked: str) -> None:
     assert not match.accepts(Dataset({}))
 
 
+def test_only_padding_does_not_count() -> None:
+    match = Match({"PatientID": "a"})
+    assert match.accepts(dataset(PatientID=" a \0"))
+    assert not match.accepts(dataset(PatientID="a\N{IDEOGRAPHIC SPACE}"))
+
+
 @pytest.mark.parametrize(
     ("pattern", "decodes", "value"),
     [

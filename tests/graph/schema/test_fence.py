@@ -53,3 +53,19 @@ async def test_each_patient_sees_exactly_their_own(api: Api, own: str, others: l
 @pytest.mark.parametrize("patient", ["", " ", "x" * 65, "a\nb", "a\x00b"])
 async def test_an_id_that_nobody_can_have_is_refused(api: Api, patient: str) -> None:
     assert (await api.error(QUERY, p=patient))["code"] == "BAD_USER_INPUT"
+
+
+async def test_events_are_only_those_of_the_very_same_patient(api: Api) -> None:
+    patients = ["a", "A", "a\\b", "a,b", "*", "a\N{IDEOGRAPHIC SPACE}"]
+    for number, patient in enumerate(patients):
+        announced = {"StudyInstanceUID": f"1.2.{number}", "PatientID": patient}
+        (await api.http.post("/new-exam-callback", json=announced)).raise_for_status()
+    events = "query ($p: String!) { examEvents(patientID: $p) { nodes { patientID } } }"
+    for patient in patients[:-1]:
+        assert (await api.ask(events, p=patient))["examEvents"]["nodes"] == [{"patientID": patient}]
+
+
+@pytest.mark.parametrize("patient", ["", " ", "x" * 65, "a\nb"])
+async def test_events_of_an_id_that_nobody_can_have_are_refused(api: Api, patient: str) -> None:
+    error = await api.error("query ($p: String!) { examEvents(patientID: $p) { nodes { cursor } } }", p=patient)
+    assert error["code"] == "BAD_USER_INPUT"
