@@ -1,11 +1,12 @@
 """Compressed pixels, decoded frame by frame in the worker processes that make pictures."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from cachetools import LRUCache
+from starlette.exceptions import HTTPException
 
 from pacs.archive.bulkdata import opened
 from pacs.errors import NoPicture
@@ -13,6 +14,7 @@ from pacs.thumbnails import Frame, Renderer
 
 _HELD_BYTES = 32 << 20
 _KNOWN_FILES = 20_000
+_CLIENT_CLOSED_REQUEST = 499
 _RETRY_SECONDS = (0.1, 0.5, 2.0, 5.0)
 
 
@@ -37,8 +39,12 @@ class Shape:
 
 @dataclass(slots=True)
 class Held:
-    """Frames that one request decoded before it was answered, up to 32 MiB: they need not be decoded again."""
+    """Frames that one request decoded before it was answered, up to 32 MiB: they need not be decoded again.
 
+    `is_abandoned` tells whether the client is gone, for whom nothing more is to be decoded.
+    """
+
+    is_abandoned: Callable[[], Awaitable[bool]]
     room_bytes: int = _HELD_BYTES
     frames: dict[tuple[Path, int], bytes] = field(default_factory=dict)
 
@@ -56,7 +62,7 @@ class Held:
 
 
 class FrameDecoder:
-    """Decodes the frames of stored files. Nothing is sent of a file before all of it was decoded once.
+    """Decodes the frames of stored files. Nothing is sent before all that is asked for was decoded once.
 
     That a file can be decoded is remembered by its `digest`: files never change.
     """
@@ -70,17 +76,21 @@ class FrameDecoder:
         known = self._known.get(digest)
         if known is not None:
             return known
-        first = await self._renderer.decode(path, 1)
-        held.keep(path, 1, first.body)
+        first = await self._decode(path, 1, held)
         for number in range(2, first.frames + 1):
-            frame = await self._renderer.decode(path, number)
-            if not _alike(frame, first):
+            if not _alike(await self._decode(path, number, held), first):
                 raise NoPicture("damaged")
-            held.keep(path, number, frame.body)
         has_icon = await asyncio.to_thread(_has_icon, path)
         shape = Shape(first.frames, len(first.body), first.bits_allocated, first.photometric, has_icon)
         self._known[digest] = shape
         return shape
+
+    async def lengths(self, path: Path, digest: bytes, numbers: Iterable[int], held: Held) -> list[int]:
+        """The sizes of some frames in bytes; raises `NoPicture` where one of these cannot be decoded."""
+        known = self._known.get(digest)
+        if known is not None:
+            return [known.frame_bytes for _ in numbers]
+        return [len((await self._decode(path, number, held)).body) for number in numbers]
 
     async def frame(self, path: Path, number: int, held: Held) -> bytes:
         """One frame, counted from 1, of a file whose shape is known; `NoPicture` when that fails now all the same."""
@@ -100,6 +110,14 @@ class FrameDecoder:
         """All frames, one after another."""
         for number in range(1, shape.frames + 1):
             yield await self.frame(path, number, held)
+
+    async def _decode(self, path: Path, number: int, held: Held) -> Frame:
+        """One frame, before the answer has begun."""
+        if await held.is_abandoned():
+            raise HTTPException(_CLIENT_CLOSED_REQUEST, "the client is gone")
+        frame = await self._renderer.decode(path, number)
+        held.keep(path, number, frame.body)
+        return frame
 
 
 def _alike(frame: Frame, first: Frame) -> bool:

@@ -108,7 +108,7 @@ class FrameService:
             if not choice.decoded or is_nested or not (joined or acceptable([choice], len(numbers))):
                 continue
             try:
-                return await self._decoded(instance, value, numbers, choice, joined=joined)
+                return await self._decoded(request, instance, value, numbers, choice, joined=joined)
             except NoPicture as nothing:
                 refuse_if_busy(nothing)
                 reason = f": {nothing}"
@@ -118,19 +118,25 @@ class FrameService:
         raise HTTPException(406, f"the pixels are stored as {offered} ({stored}) and cannot be had otherwise{reason}")
 
     async def _decoded(
-        self, instance: Instance, value: Value, numbers: Sequence[int], choice: Choice, *, joined: bool
+        self,
+        request: Request,
+        instance: Instance,
+        value: Value,
+        numbers: Sequence[int],
+        choice: Choice,
+        *,
+        joined: bool,
     ) -> Response:
-        held, path = Held(), value.path
-        shape = await self._decoder.shape(path, instance.digest, held)
-        if max(numbers) > shape.frames:
-            raise NoPicture("damaged")
+        held, path = Held(request.is_disconnected), value.path
         if joined:
+            shape = await self._decoder.shape(path, instance.digest, held)
             return _sent([Part(http.OCTETS, shape.total_bytes, self._decoder.frames(path, shape, held))], choice)
 
         async def one(number: int) -> AsyncGenerator[bytes, None]:
             yield await self._decoder.frame(path, number, held)
 
-        return _sent([Part(http.OCTETS, shape.frame_bytes, one(number)) for number in numbers], choice)
+        lengths = await self._decoder.lengths(path, instance.digest, numbers, held)
+        return _sent([Part(http.OCTETS, size, one(n)) for n, size in zip(numbers, lengths, strict=True)], choice)
 
 
 def native_value(request: Request, value: Value) -> Response:

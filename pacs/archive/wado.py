@@ -61,7 +61,7 @@ class RetrieveService:
             headers = {"preference-applied": AS_STORED}
         else:
             accepted = [found.parameters.get("transfer-syntax") for found in ranges]
-            parts = await self.parts(files, accepted)
+            parts = await self.parts(request, files, accepted)
             headers = {}
         if is_single:
             return single_response(parts[0], headers)
@@ -70,9 +70,9 @@ class RetrieveService:
         headers |= http.warning_header([sentence] if lost else [])
         return multipart_response(parts, http.DICOM, headers, 206 if lost else 200)
 
-    async def parts(self, files: Sequence[File], accepted: Sequence[str | None]) -> list[Part]:
+    async def parts(self, request: Request, files: Sequence[File], accepted: Sequence[str | None]) -> list[Part]:
         """The files as parts; 406 if one of them can be sent in none of the transfer syntaxes."""
-        held = Held()
+        held = Held(request.is_disconnected)
         return [await self._encoder.part(instance, path, accepted, held) for instance, path in files]
 
     @transaction(produces=representations.MEDIA_TYPES)

@@ -79,7 +79,8 @@ class UriService:
             raise HTTPException(400, f"{', '.join(_ONLY_PICTURES)} do not go with {http.DICOM}")
         path = self._retrieve.path(instance)
         await asyncio.to_thread(wholeness.check, instance, path)
-        (part,) = await self._retrieve.parts([(instance, path)], [request.query_params.get("transferSyntax")])
+        accepted = [request.query_params.get("transferSyntax")]
+        (part,) = await self._retrieve.parts(request, [(instance, path)], accepted)
         return single_response(part)
 
 
