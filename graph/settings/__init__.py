@@ -79,5 +79,7 @@ def _sentence(problem: Any) -> str:
         return reason
     name = str(problem["loc"][0])
     field = Settings.model_fields[name]
-    shown = "" if "Secret" in str(field.annotation) or name in _UNSHOWN else f"={problem['input']!s}"
+    given = str(problem["input"])
+    is_secret = "Secret" in str(field.annotation) or name in _UNSHOWN or "@" in given  # as in http://user:password@host
+    shown = "" if is_secret else f"={given}"
     return f"{name.upper()}{shown}: {reason[0].lower()}{reason[1:]}. {field.description}"

@@ -3,14 +3,12 @@
 from typing import Annotated, Self
 from urllib.parse import urlsplit
 
-import httpx
 from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import NoDecode
 
-from graph.settings.urls import HttpUrl
+from graph.settings.credentials import HeaderToken, check_credentials
+from graph.settings.urls import HttpUrl, names_a_server
 from graph.webhook_messages import signer
-
-_MAX_PORT = 65_535
 
 
 class EventSettings(BaseModel):
@@ -43,7 +41,7 @@ class EventSettings(BaseModel):
         None, description="User name for RECONCILE_URL; unset: the PACS's, if one server."
     )
     reconcile_password: SecretStr | None = Field(None, description="Password for RECONCILE_URL (HTTP Basic).")
-    reconcile_token: SecretStr | None = Field(None, description="Bearer token for RECONCILE_URL.")
+    reconcile_token: HeaderToken | None = Field(None, description="Bearer token for RECONCILE_URL.")
     callback_urls: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="URLs that every exam event is posted to, divided by commas."
     )
@@ -56,8 +54,7 @@ class EventSettings(BaseModel):
 
     @model_validator(mode="after")
     def _one_reconcile_credential(self) -> Self:
-        if self.reconcile_token and self.reconcile_username:
-            raise ValueError("RECONCILE_TOKEN and RECONCILE_USERNAME exclude each other: set one of them")
+        check_credentials("RECONCILE", self.reconcile_username, self.reconcile_password, self.reconcile_token)
         return self
 
     @field_validator("database_url")
@@ -75,12 +72,7 @@ class EventSettings(BaseModel):
 
     @staticmethod
     def _receiver(url: str) -> str:
-        try:
-            parts = httpx.URL(url)
-            is_usable = parts.scheme in ("http", "https") and parts.host and (parts.port or 80) <= _MAX_PORT
-        except httpx.InvalidURL:
-            is_usable = False
-        if url and not is_usable:
+        if url and not names_a_server(url):
             raise ValueError("holds something else than URLs: write http:// or https://, a host and a path")
         return url
 

@@ -1,10 +1,12 @@
 """Settings of the PACS: the customer's, or the embedded one."""
 
+import ssl
 from pathlib import Path
 from typing import Self
 
 from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
 
+from graph.settings.credentials import HeaderToken, check_credentials
 from graph.settings.urls import HttpUrl
 from pacs.uids import check_root
 
@@ -17,7 +19,7 @@ class PacsSettings(BaseModel):
     )
     pacs_username: str | None = Field(None, description="User name for the PACS (HTTP Basic).")
     pacs_password: SecretStr | None = Field(None, description="Password for the PACS (HTTP Basic).")
-    pacs_token: SecretStr | None = Field(None, description="Bearer token for the PACS.")
+    pacs_token: HeaderToken | None = Field(None, description="Bearer token for the PACS.")
     pacs_ca_file: Path | None = Field(None, description="PEM file of the authority that signed the PACS's certificate.")
     pacs_connect_timeout_seconds: float = Field(5.0, gt=0, description="Longest wait for a connection to the PACS.")
     pacs_timeout_seconds: float = Field(
@@ -43,13 +45,16 @@ class PacsSettings(BaseModel):
 
     @field_validator("pacs_ca_file")
     @classmethod
-    def _readable(cls, path: Path | None) -> Path | None:
+    def _certificates(cls, path: Path | None) -> Path | None:
         if path is not None and not path.is_file():
             raise ValueError("is not a file")
+        try:
+            ssl.create_default_context(cafile=path)
+        except (ssl.SSLError, OSError):
+            raise ValueError("has no certificates in PEM format that can be read") from None
         return path
 
     @model_validator(mode="after")
     def _one_pacs_credential(self) -> Self:
-        if self.pacs_token and self.pacs_username:
-            raise ValueError("PACS_TOKEN and PACS_USERNAME exclude each other: set one of them")
+        check_credentials("PACS", self.pacs_username, self.pacs_password, self.pacs_token)
         return self

@@ -4,6 +4,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, Field, SecretStr, model_validator
 
+from graph.settings.credentials import HeaderToken, check_credentials
 from graph.settings.urls import HttpUrl
 
 
@@ -19,10 +20,9 @@ class WorklistSettings(BaseModel):
     )
     worklist_username: str | None = Field(None, description="User name for the worklist's server (HTTP Basic).")
     worklist_password: SecretStr | None = Field(None, description="Password for the worklist's server (HTTP Basic).")
-    worklist_token: SecretStr | None = Field(None, description="Bearer token for the worklist's server.")
+    worklist_token: HeaderToken | None = Field(None, description="Bearer token for the worklist's server.")
 
     @model_validator(mode="after")
     def _one_worklist_credential(self) -> Self:
-        if self.worklist_token and self.worklist_username:
-            raise ValueError("WORKLIST_TOKEN and WORKLIST_USERNAME exclude each other: set one of them")
+        check_credentials("WORKLIST", self.worklist_username, self.worklist_password, self.worklist_token)
         return self
