@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from strawberry.dataloader import DataLoader
 
@@ -34,12 +35,25 @@ class InSeries:
 
 
 class Loaders:
-    """The loaders of one request."""
+    """The loaders of one request, each made when it is first used: most requests, and most events, need none."""
 
     def __init__(self, pacs: Pacs) -> None:
-        self.series = _below(pacs.series, "StudyInstanceUID")
-        self.instances = _in_series(pacs)
-        self.instances_by_uid = _below(pacs.instances_by_uid, "SOPInstanceUID")
+        self._pacs = pacs
+
+    @cached_property
+    def series(self) -> DataLoader[Below, list[Dataset]]:
+        """The series of studies."""
+        return _below(self._pacs.series, "StudyInstanceUID")
+
+    @cached_property
+    def instances(self) -> DataLoader[InSeries, list[Dataset]]:
+        """The instances of series."""
+        return _in_series(self._pacs)
+
+    @cached_property
+    def instances_by_uid(self) -> DataLoader[Below, list[Dataset]]:
+        """Instances by their own UIDs."""
+        return _below(self._pacs.instances_by_uid, "SOPInstanceUID")
 
 
 def _below(fetch: Fetch, parent: str) -> DataLoader[Below, list[Dataset]]:

@@ -4,7 +4,6 @@ import ipaddress
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from cachetools import LRUCache
 from starlette.requests import HTTPConnection
@@ -19,10 +18,26 @@ _IPV6_PREFIX = 64
 """What one customer of a provider has (RFC 6177): an address of one's own for each request must not help."""
 
 
-@dataclass
-class _Bucket:
-    tokens: float
-    filled_at: float
+class Bucket:
+    """Holds `burst` tokens and gets `per_second` new ones; 0 per second: there are always enough."""
+
+    __slots__ = ("_burst", "_filled_at", "_per_second", "_tokens")
+
+    def __init__(self, per_second: float, burst: int) -> None:
+        self._per_second = per_second
+        self._burst = self._tokens = float(burst)
+        self._filled_at = time.monotonic()
+
+    def take(self) -> None:
+        """Takes one token; raises RATE_LIMITED, which says how many seconds to wait, when there is none."""
+        if not self._per_second:
+            return
+        now = time.monotonic()
+        self._tokens = min(self._burst, self._tokens + (now - self._filled_at) * self._per_second)
+        self._filled_at = now
+        if self._tokens < 1:
+            raise _too_many(math.ceil((1 - self._tokens) / self._per_second))
+        self._tokens -= 1
 
 
 class Rates:
@@ -30,22 +45,17 @@ class Rates:
 
     def __init__(self, per_second: float, burst: int) -> None:
         self._per_second = per_second
-        self._burst = float(burst)
-        self._buckets: LRUCache[str, _Bucket] = LRUCache(_CLIENTS_KEPT)
+        self._burst = burst
+        self._buckets: LRUCache[str, Bucket] = LRUCache(_CLIENTS_KEPT)
 
     def admit(self, key: str) -> None:
-        """Takes one token; raises RATE_LIMITED, which says how many seconds to wait, when there is none."""
+        """Takes one token of that client's; see `Bucket`."""
         if not self._per_second:
             return
-        now = time.monotonic()
         bucket = self._buckets.get(key)
         if bucket is None:
-            bucket = self._buckets[key] = _Bucket(self._burst, now)
-        bucket.tokens = min(self._burst, bucket.tokens + (now - bucket.filled_at) * self._per_second)
-        bucket.filled_at = now
-        if bucket.tokens < 1:
-            raise _too_many(math.ceil((1 - bucket.tokens) / self._per_second))
-        bucket.tokens -= 1
+            bucket = self._buckets[key] = Bucket(self._per_second, self._burst)
+        bucket.take()
 
 
 def client_key(connection: HTTPConnection, who: Identity | None = None) -> str:

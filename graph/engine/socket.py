@@ -24,7 +24,7 @@ from graph.engine.operation import Operation, current_operation
 from graph.engine.requests import GraphQLRequest, decode, parameters
 from graph.engine.schema import ContractSchema
 from graph.errors import ContractError, ErrorCode
-from graph.rates import Rates
+from graph.rates import Bucket
 from graph.socket_counts import SocketCounts
 
 log = structlog.get_logger(__name__)
@@ -80,19 +80,12 @@ class Socket:
         self._context = context
         self._options = options
         self._lifetime_seconds = lifetime_seconds
-        self._messages = Rates(options.messages_per_second, options.message_burst)
+        self._messages = Bucket(options.messages_per_second, options.message_burst)
         self._initialised = False
         self._acknowledged = False
         self._closed = False
         self._operations: dict[str, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._handlers: dict[str, Callable[[dict[str, Any]], Awaitable[None]]] = {
-            "connection_init": self._on_connection_init,
-            "ping": self._on_ping,
-            "pong": self._on_pong,
-            "subscribe": self._on_subscribe,
-            "complete": self._on_complete,
-        }
 
     async def serve(self) -> None:
         """Talks to the client until either side ends it."""
@@ -149,16 +142,16 @@ class Socket:
     def _admit_message(self) -> None:
         """Operations count as their client's requests also; pings and whatever else, here alone."""
         try:
-            self._messages.admit("")
+            self._messages.take()
         except ContractError as error:
             raise _closing(error) from None
 
     async def _handle(self, message: Any) -> None:
         kind = message.get("type") if isinstance(message, dict) else None
-        handler = self._handlers.get(kind) if isinstance(kind, str) else None
+        handler = _HANDLERS.get(kind) if isinstance(kind, str) else None
         if handler is None:
             raise _Closed(4400, "Unknown message")
-        await handler(message)
+        await handler(self, message)
 
     async def _on_connection_init(self, message: dict[str, Any]) -> None:
         if self._initialised:
@@ -304,6 +297,15 @@ class Socket:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+_HANDLERS: dict[str, Callable[[Socket, dict[str, Any]], Awaitable[None]]] = {
+    "connection_init": Socket._on_connection_init,
+    "ping": Socket._on_ping,
+    "pong": Socket._on_pong,
+    "subscribe": Socket._on_subscribe,
+    "complete": Socket._on_complete,
+}
 
 
 def _id(message: dict[str, Any]) -> str:

@@ -4,6 +4,7 @@ import datetime as dt
 from collections.abc import AsyncGenerator
 
 import strawberry
+from cachetools import LRUCache
 
 from graph.access_records.actions import READ_EVENT, RECEIVE_EVENT
 from graph.context import Info
@@ -21,6 +22,8 @@ from persistence.errors import CursorExpired
 from persistence.filters import MAX_MODALITIES
 
 _CURSORS = Cursors("event", (int,))
+_KEPT = 64
+"""Events that are read once for all who are told of them; a burst may have so many under way."""
 
 
 @dicom_type("A new or changed exam, as the PACS announced it.")
@@ -60,13 +63,19 @@ class ExamEvent:
 
     @classmethod
     def of(cls, record: records.ExamEvent) -> "ExamEvent":
-        """The GraphQL side of a stored event."""
-        return cls(record=record, announcement=Announcement(record.body))
+        """The GraphQL side of a stored event: one for all subscribers, who are given the same record."""
+        known = _NEWEST.get(record.sequence)
+        if known is None or known.record is not record:
+            known = _NEWEST[record.sequence] = cls(record=record, announcement=Announcement(record.body))
+        return known
 
     @strawberry.field(description="The study itself, read from the PACS now.")
     async def study(self, info: Info) -> Study | None:
         """Null when the PACS does not have it (any more)."""
         return await find_study(info, self.record.patient_id, self.record.study_instance_uid)
+
+
+_NEWEST: LRUCache[int, ExamEvent] = LRUCache(_KEPT)
 
 
 @strawberry.type(description="An event and its place in the log.")
