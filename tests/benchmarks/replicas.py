@@ -1,7 +1,6 @@
 """An event that one replica takes, until a subscriber of another has it: found by polling, as on any MongoDB."""
 
 import asyncio
-import os
 import random
 import sys
 import time
@@ -14,7 +13,7 @@ from pacs.uids import new_uid
 from tests.benchmarks.figure import Figure, percentile
 from tests.graph.api import Subscriber, subscribe
 from tests.real.archive import ArchiveProcess
-from tests.real.mongo import MongoServer, fresh_database
+from tests.real.mongo import fresh_database, some_server
 from tests.real.server import ServerProcess
 
 _EVENTS = 300
@@ -25,16 +24,11 @@ _SUBSCRIBE = "subscription { newExam { studyInstanceUID } }"
 
 def replicas(folder: Path) -> Iterator[Figure]:
     """From the post until it is heard, by a subscriber of the same replica and by one of the other."""
-    own = None if os.environ.get("MONGODB_URL") else MongoServer()
     try:
-        if own:
-            own.start()
-        yield from _measured(folder, os.environ.get("MONGODB_URL") or (own.url if own else ""))
+        with some_server() as url:
+            yield from _measured(folder, url)
     except Exception as error:  # whatever skips or fails: this needs a database
         sys.stderr.write(f"replicas are left out: {error}\n")
-    finally:
-        if own and own.url:
-            own.stop()
 
 
 def _measured(folder: Path, url: str) -> Iterator[Figure]:

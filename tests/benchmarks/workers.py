@@ -1,7 +1,6 @@
 """What a second worker process is worth: queries a second, asked by several clients at once."""
 
 import asyncio
-import os
 import sys
 import time
 from collections.abc import Iterator
@@ -12,7 +11,7 @@ import orjson
 
 from tests.benchmarks.figure import Figure
 from tests.graph.api import Api
-from tests.real.mongo import MongoServer, fresh_database
+from tests.real.mongo import fresh_database, some_server
 from tests.real.server import ServerProcess
 from tests.samples import Exam
 
@@ -25,17 +24,11 @@ _QUERY = """query ($p: String!) { studies(patientID: $p) { nodes { studyInstance
 
 def workers(folder: Path) -> Iterator[Figure]:
     """On the embedded PACS, which is a process of its own, and a database that several workers can share."""
-    own = None if os.environ.get("MONGODB_URL") else MongoServer()
     try:
-        if own:
-            own.start()
-        url = os.environ.get("MONGODB_URL") or (own.url if own else "")
-        yield from _measured(folder, url)
+        with some_server() as url:
+            yield from _measured(folder, url)
     except Exception as error:  # whatever skips or fails: this needs a database
         sys.stderr.write(f"workers are left out: {error}\n")
-    finally:
-        if own and own.url:
-            own.stop()
 
 
 def _measured(folder: Path, url: str) -> Iterator[Figure]:

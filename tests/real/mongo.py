@@ -9,7 +9,8 @@ import signal
 import subprocess
 import time
 import uuid
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -63,6 +64,20 @@ class MongoServer:
             [_SCRIPT, command, self.name, *arguments], stdout=subprocess.PIPE, text=True, check=True, timeout=_SECONDS
         )
         return (done.stdout.split() or [""])[-1]
+
+
+@contextmanager
+def some_server() -> Iterator[str]:
+    """The URL of the server that `MONGODB_URL` names, or of one that runs meanwhile."""
+    if url := os.environ.get("MONGODB_URL"):
+        yield url
+        return
+    server = MongoServer()
+    server.start()
+    try:
+        yield server.url
+    finally:
+        server.stop()
 
 
 def listening_pid(port: int) -> int:
