@@ -38,7 +38,16 @@ class _Resource:
         """What the method's handler answers; for `OPTIONS` the capabilities of this resource and those below."""
         if request.method == _OPTIONS:
             return capabilities.response(request, self.path, self.every, {"allow": self.allow})
-        return await self.handlers["GET" if request.method == "HEAD" else request.method](request)
+        if request.method == "HEAD":
+            return _without_body(await self.handlers["GET"](request))
+        return await self.handlers[request.method](request)
+
+
+def _without_body(response: Response) -> Response:
+    """The status and headers of an answer; what its body would have been is not even read."""
+    head = Response(status_code=response.status_code)
+    head.raw_headers = response.raw_headers
+    return head
 
 
 def resources(routes: Sequence[BaseRoute], *, roots: Sequence[str]) -> list[BaseRoute]:

@@ -51,6 +51,18 @@ async def test_what_is_not_served_is_406(archive: Archive) -> None:
     assert (await archive.get(f"{url}/bulkdata/7FE00010", "image/png")).status_code == 406
 
 
+async def test_a_head_is_what_a_get_begins_with(archive: Archive) -> None:
+    url, _ = await store(archive, "CT_small.dcm")
+    for path in (url, f"{url}/metadata", f"{url}/frames/1", f"{url}/rendered", "/studies"):
+        whole, head = await archive.get(path), await archive.client.head(archive.url + path)
+        differing = {"date", "content-type", "transfer-encoding"}  # a boundary is another each time
+        assert head.content == b""
+        assert {name: value for name, value in head.headers.items() if name not in differing} == {
+            name: value for name, value in whole.headers.items() if name not in differing
+        }
+    assert (await archive.client.head(f"{archive.url}/studies/1.9")).status_code == 404
+
+
 async def test_metadata_and_matches_come_in_xml_to_those_who_prefer_it(archive: Archive) -> None:
     await archive.store(*(instance(SOPInstanceUID=f"1.2.3.1.1.{n}", InstanceNumber=n) for n in (2, 1)))
     xml = 'multipart/related; type="application/dicom+xml"'
