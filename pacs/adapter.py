@@ -75,7 +75,7 @@ class Pacs:
         self._studies = Studies(self._web, self._flights)
         self._cache = BoundedCache(cache_bytes)
         self._witness = ChosenWitness(address, self._rows_of)
-        reader = InstanceReader(self._web, self._instances_of, self._witness.from_index)
+        reader = InstanceReader(self._web, self._instances_of)
         vouched = VouchedCache(self._cache, self._witness)
         self._instances = CachedInstances(vouched, reader.read)
         orthanc = api_address(address)

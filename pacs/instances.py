@@ -1,8 +1,8 @@
 """The instances of many series, asked of a PACS in the way that is cheapest for it.
 
-Three ways: Orthanc's own index where all that is asked for is in it; one search for many series (QIDO-RS); or the
-metadata of each series (WADO-RS), which some servers have faster than a search (Orthanc 1.10: half the time) and most
-do not. Which of the last two it is, is measured once, on the first series that are read.
+Two ways: one search for many series (QIDO-RS), or the metadata of each series (WADO-RS), which some servers have
+faster than a search (Orthanc 1.10: half the time) and most do not. Which it is, is measured once, on the first series
+that are read.
 """
 
 import asyncio
@@ -26,16 +26,14 @@ _ALL = "all"
 
 Search = Callable[[str, Sequence[str], frozenset[str]], Awaitable[list[Dataset]]]
 """The patient's instances of series with these UIDs, by QIDO-RS."""
-FromIndex = Callable[[SeriesRef, str, frozenset[str]], Awaitable[list[Dataset] | None]]
 
 
 class InstanceReader:
     """Reads from one PACS."""
 
-    def __init__(self, web: DicomWeb, search: Search, from_index: FromIndex) -> None:
+    def __init__(self, web: DicomWeb, search: Search) -> None:
         self._web = web
         self._search = search
-        self._from_index = from_index
         self._gate = asyncio.Semaphore(_AT_ONCE)
         self._search_seconds: float | None = None
         self._metadata_seconds: float | None = None
@@ -44,11 +42,8 @@ class InstanceReader:
 
     async def read(self, patient_id: str, series: Sequence[SeriesRef], include: frozenset[str]) -> list[Dataset]:
         """The patient's instances of these series, in no order."""
-        indexed = await asyncio.gather(*(self._from_index(ref, patient_id, include) for ref in series))
-        found = [row for rows in indexed if rows is not None for row in rows]
-        left = [ref for ref, rows in zip(series, indexed, strict=True) if rows is None]
-        if _ALL not in include:
-            left = await self._probe(patient_id, left, include, found)
+        found: list[Dataset] = []
+        left = list(series) if _ALL in include else await self._probe(patient_id, series, include, found)
         by_metadata = [] if _ALL in include else [ref for ref in left if self._is_cheaper_by_metadata(ref)]
         by_search = [ref for ref in left if ref not in by_metadata]
         answers = await asyncio.gather(
@@ -58,7 +53,7 @@ class InstanceReader:
         return [*found, *(row for rows in answers for row in rows)]
 
     async def _probe(
-        self, patient_id: str, series: list[SeriesRef], include: frozenset[str], found: list[Dataset]
+        self, patient_id: str, series: Sequence[SeriesRef], include: frozenset[str], found: list[Dataset]
     ) -> list[SeriesRef]:
         """Reads a series in the way whose price is not known yet; the series that are left."""
         left = list(series)

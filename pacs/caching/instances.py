@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from pacs.attributes import Dataset
-from pacs.caching.bounded import Key
+from pacs.caching.bounded import Filling, Key
 from pacs.caching.rows import compact, weight_bytes
 from pacs.caching.states import SeriesRef, State
 from pacs.caching.vouched import VouchedCache
@@ -34,6 +34,15 @@ class _What:
     keywords: frozenset[str]
 
 
+@dataclass(frozen=True, slots=True)
+class _Missing:
+    """A series that is not kept, or not as it is now."""
+
+    ref: SeriesRef
+    state: State | None
+    filling: Filling
+
+
 class CachedInstances:
     """Reads instances by `read`, and keeps them where their PACS vouches for them."""
 
@@ -47,18 +56,19 @@ class CachedInstances:
         """The patient's instances of each of these series that has any, by Instance Number; nobody may change them."""
         refs = list({ref.series: ref for ref in series}.values())
         what = _What(patient_id, ALWAYS | frozenset(include))
-        states = await asyncio.gather(*(self._cache.state(ref, patient_id) for ref in refs))
         found: dict[str, list[Dataset]] = {}
-        missing: list[tuple[SeriesRef, State | None]] = []
-        for ref, state in zip(refs, states, strict=True):
-            rows = self._kept(ref, what, state) if state else None
-            if rows is None:
-                missing.append((ref, state))
-            else:
-                found[ref.series] = rows
-        if missing:
-            found |= await self._fill(what, missing)
-        return found
+        with ExitStack() as stack:
+            studies = {ref.study for ref in refs}
+            fillings = {study: stack.enter_context(self._cache.filling(study)) for study in studies}
+            states = await asyncio.gather(*(self._cache.state(ref, patient_id) for ref in refs))
+            missing: list[_Missing] = []
+            for ref, state in zip(refs, states, strict=True):
+                kept = self._kept(ref, what, state) if state else None
+                if kept is None:
+                    missing.append(_Missing(ref, state, fillings[ref.study]))
+                else:
+                    found[ref.series] = kept
+            return found | await self._fill(what, missing)
 
     def _kept(self, ref: SeriesRef, what: _What, state: State) -> list[Dataset] | None:
         kept = (key for key in self._cache.keys(ref) if _has(key, what))
@@ -68,20 +78,20 @@ class CachedInstances:
                 return rows
         return None
 
-    async def _fill(self, what: _What, missing: list[tuple[SeriesRef, State | None]]) -> dict[str, list[Dataset]]:
-        """Reads what is not kept, and keeps what has a state; the state was read first."""
-        fillings = {ref.study: self._cache.filling(ref.study) for ref, _ in missing}
-        with ExitStack() as stack:
-            begun = {study: stack.enter_context(filling) for study, filling in fillings.items()}
-            rows = await self._read(what.patient_id, [ref for ref, _ in missing], what.keywords)
-            found = await _aside(len(rows), dealt, rows)
-            for ref, state in missing:
-                own = found.get(ref.series, [])
-                if state is None or not _is_whole(ref, own):
-                    continue
-                kept, weight = await _aside(len(own), _kept, own, what.keywords)
-                self._cache.put(Key(ref.study, ref.series, what), kept, weight, state, begun[ref.study])
-                found[ref.series] = kept
+    async def _fill(self, what: _What, missing: list[_Missing]) -> dict[str, list[Dataset]]:
+        """Reads what is not kept, and keeps what has a state; the state was read first, and may tell enough."""
+        is_told = what.keywords <= self._cache.instance_keywords
+        told = [row for one in missing if is_told and one.state for row in one.state.instances]
+        left = [one.ref for one in missing if not (is_told and one.state and one.state.instances)]
+        read = await self._read(what.patient_id, left, what.keywords) if left else []
+        found = await _aside(len(told) + len(read), dealt, [*told, *read])
+        for ref, state, filling in ((one.ref, one.state, one.filling) for one in missing):
+            own = found.get(ref.series, [])
+            if state is None or not _is_whole(ref, own):
+                continue
+            kept, weight = await _aside(len(own), _kept, own, what.keywords)
+            self._cache.put(Key(ref.study, ref.series, what), kept, weight, state, filling)
+            found[ref.series] = kept
         return found
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from cachetools import LRUCache
 
-from pacs.attributes import Dataset, tag
+from pacs.attributes import KeptDataset, tag
 from pacs.caching.flights import Flights
 from pacs.caching.states import COUNTED, SeriesRef, State
 from pacs.dicomweb import DicomWeb
@@ -22,10 +22,10 @@ from pacs.errors import NotFound, PacsFault
 
 _REMEMBERED = 10_000
 _AT_ONCE = 8
-_FROM_FILES = frozenset({"SOPInstanceUID", "InstanceNumber", "NumberOfFrames"})
-"""What Orthanc keeps of every instance in its index, by default and always."""
-_FROM_PLACE = frozenset({"StudyInstanceUID", "SeriesInstanceUID", "PatientID"})
 _VRS = {"SOPInstanceUID": "UI", "InstanceNumber": "IS", "NumberOfFrames": "IS"}
+"""What Orthanc keeps of every instance in its index, by default and always."""
+_FROM_INDEX = {tag(keyword): (keyword, vr) for keyword, vr in _VRS.items()}
+_FROM_PLACE = ("PatientID", "LO"), ("StudyInstanceUID", "UI"), ("SeriesInstanceUID", "UI")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,11 @@ class OrthancWitness:
         """See `Witness`."""
         return COUNTED
 
+    @property
+    def instance_keywords(self) -> frozenset[str]:
+        """See `Witness`."""
+        return frozenset(_VRS) | {keyword for keyword, _ in _FROM_PLACE}
+
     async def is_there(self) -> bool:
         """Whether this is an Orthanc that tells of its changes."""
         try:
@@ -68,32 +73,22 @@ class OrthancWitness:
             seen = self._seen.get(id_)
             if seen and await self._count(series, id_) == seen.count and await self._last_change() == seen.last:
                 return State(seen.digest)
-            return await self._flights.join_next(("state", id_), lambda: self._look(id_))
+            return await self._flights.join_next(("state", id_), lambda: self._look(id_, series, patient_id))
         except NotFound:
             return None
 
-    async def instances(self, series: SeriesRef, patient_id: str, include: frozenset[str]) -> list[Dataset] | None:
-        """The instances of the patient's series from Orthanc's index; None where it does not have what is asked for."""
-        if not include <= _FROM_FILES | _FROM_PLACE:
-            return None
-        try:
-            files = await self._files(orthanc_id(patient_id, series.study, series.series))
-        except NotFound:
-            return None
-        place = {"PatientID": patient_id, "StudyInstanceUID": series.study, "SeriesInstanceUID": series.series}
-        shared = {
-            tag(keyword): _element("LO" if keyword == "PatientID" else "UI", text) for keyword, text in place.items()
-        }
-        return [Dataset(_own(file) | shared) for file in files]
-
-    async def _look(self, id_: str) -> State:
+    async def _look(self, id_: str, series: SeriesRef, patient_id: str | None) -> State:
         """The order counts: what comes after the number is noticed by the next number."""
         last = await self._last_change()
         files = await self._files(id_)
         digest = hashlib.sha256("\n".join(sorted(_uuid(file) for file in files)).encode()).hexdigest()
         if last:  # an empty log tells nothing
             self._seen[id_] = _Seen(last, len(files), digest)
-        return State(digest)
+        if patient_id is None:
+            return State(digest)
+        place = zip(_FROM_PLACE, (patient_id, series.study, series.series), strict=True)
+        shared = {tag(keyword): _element(vr, text) for (keyword, vr), text in place}
+        return State(digest, instances=[KeptDataset(_own(file) | shared) for file in files])
 
     async def _count(self, series: SeriesRef, id_: str) -> int | None:
         if series.row is not None:
@@ -149,7 +144,7 @@ def _own(file: Mapping[str, Any]) -> dict[str, Any]:
     tags = file.get("MainDicomTags")
     if not isinstance(tags, Mapping) or not tags.get("SOPInstanceUID"):
         raise PacsFault("Orthanc does not tell the UIDs of its instances")
-    return {tag(keyword): _element(vr, tags[keyword]) for keyword, vr in _VRS.items() if tags.get(keyword)}
+    return {name: _element(vr, text) for name, (keyword, vr) in _FROM_INDEX.items() if (text := tags.get(keyword))}
 
 
 def _element(vr: str, text: object) -> dict[str, Any]:

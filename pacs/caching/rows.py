@@ -6,7 +6,7 @@ from typing import Any
 
 from pacs.attributes import Dataset, JSONDataset, KeptDataset, tag
 
-_SAMPLE = 16
+_SAMPLE = 8
 _COMPLETED_BYTES = 1_000  # what a row's last answer holds besides: a dictionary, a link or two
 
 

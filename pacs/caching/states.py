@@ -7,8 +7,8 @@ is kept serves for a few seconds, not longer.
 """
 
 import math
-from collections.abc import Awaitable, Callable, Hashable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Hashable, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from pacs.attributes import Dataset
@@ -34,6 +34,8 @@ class State:
 
     value: Hashable
     lasts_seconds: float = math.inf
+    instances: Sequence[Dataset] = field(default=(), compare=False, repr=False)
+    """What the witness learned of the instances when it looked; empty where it did not look at them."""
 
 
 class Witness(Protocol):
@@ -42,6 +44,11 @@ class Witness(Protocol):
     @property
     def row_keywords(self) -> frozenset[str]:
         """What a row of a series must have to tell its state without another request."""
+        ...
+
+    @property
+    def instance_keywords(self) -> frozenset[str]:
+        """What `State.instances` tells."""
         ...
 
     async def state(self, series: SeriesRef, patient_id: str | None) -> State | None:
@@ -67,6 +74,11 @@ class CountWitness:
     def row_keywords(self) -> frozenset[str]:
         """See `Witness`."""
         return COUNTED | UPDATED if self._tells_updates else COUNTED
+
+    @property
+    def instance_keywords(self) -> frozenset[str]:
+        """See `Witness`."""
+        return frozenset()
 
     async def state(self, series: SeriesRef, patient_id: str | None) -> State | None:
         """See `Witness`; None as well for a series that several patients have."""

@@ -2,7 +2,7 @@
 
 import time
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pacs.caching.bounded import BoundedCache, Filling, Key
@@ -23,6 +23,11 @@ class VouchedCache:
     def __init__(self, cache: BoundedCache, witness: Witness) -> None:
         self._cache = cache
         self._witness = witness
+
+    @property
+    def instance_keywords(self) -> frozenset[str]:
+        """What a state may tell of instances by itself."""
+        return self._witness.instance_keywords
 
     async def state(self, series: SeriesRef, patient_id: str | None = None) -> State | None:
         """The state of a series, to be read before what is kept under it; None: nothing of it can be kept."""
@@ -53,4 +58,5 @@ class VouchedCache:
 
     def put(self, key: Key, value: Any, size_bytes: int, state: State, filling: Filling) -> None:
         """Keeps what was read since `filling` began, after `state` was."""
-        self._cache.put(key, _Kept(value, state, filling.began_at), size_bytes, filling)
+        kept = _Kept(value, replace(state, instances=()), filling.began_at)
+        self._cache.put(key, kept, size_bytes, filling)

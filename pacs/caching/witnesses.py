@@ -4,7 +4,6 @@ import asyncio
 
 import structlog
 
-from pacs.attributes import Dataset
 from pacs.caching.orthanc_states import OrthancWitness
 from pacs.caching.states import CountWitness, Find, SeriesRef, State, Witness
 from pacs.dicomweb import DicomWeb, PacsAddress
@@ -29,6 +28,11 @@ class ChosenWitness:
         """See `Witness`."""
         return (self._chosen or self._counts).row_keywords
 
+    @property
+    def instance_keywords(self) -> frozenset[str]:
+        """See `Witness`."""
+        return (self._chosen or self._counts).instance_keywords
+
     async def aclose(self) -> None:
         """Closes all connections."""
         if self._web is not None:
@@ -37,12 +41,6 @@ class ChosenWitness:
     async def state(self, series: SeriesRef, patient_id: str | None) -> State | None:
         """See `Witness`."""
         return await (self._chosen or await self._choose()).state(series, patient_id)
-
-    async def from_index(self, series: SeriesRef, patient_id: str, include: frozenset[str]) -> list[Dataset] | None:
-        """See `OrthancWitness.instances`; None for other PACSs."""
-        if self._orthanc is None or self._chosen is not self._orthanc or not series.study:
-            return None
-        return await self._orthanc.instances(series, patient_id, include)
 
     async def _choose(self) -> Witness:
         """Raises the errors of `pacs.errors` when the PACS does not answer; then the next use asks again."""
