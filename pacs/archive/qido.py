@@ -4,12 +4,14 @@ import datetime as dt
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from pacs.archive import http, representations, search
+from pacs.archive.dataset_bodies import Body
 from pacs.archive.http import SEARCH_PARAMETERS, Search
 from pacs.archive.index import Index
 from pacs.archive.levels import COUNTED_TAGS, DEFAULT_TAGS, Level, level_of
@@ -33,6 +35,7 @@ _CONSTANTS = {
 }
 _STORED_APART = DEFAULT_TAGS[Level.INSTANCE] | DEFAULT_TAGS[Level.SERIES] | DEFAULT_TAGS[Level.STUDY]
 _MODALITIES_AT_ONCE = 500
+_DESCRIBED_AT_ONCE = 500
 
 
 class SearchService:
@@ -64,11 +67,14 @@ class SearchService:
         base = http.base_url(request)
 
         def answer(connection: sqlite3.Connection) -> Response:
-            found = search.run(connection, level, asked, whole=whole)
-            datasets = describe(connection, found, level, tags, include_all=asked.include_all)
-            for one, dataset in zip(found, datasets, strict=True):
-                dataset[_RETRIEVE_URL] = _texts("UR", [_url(one, level, base)])
-            return representations.answer(media_type, datasets, asked.warnings)
+            rows = search.rows(connection, level, asked, whole=whole)
+            with Body(media_type) as body:
+                while found := list(islice(rows, _DESCRIBED_AT_ONCE)):
+                    datasets = describe(connection, found, level, tags, include_all=asked.include_all)
+                    for one, dataset in zip(found, datasets, strict=True):
+                        dataset[_RETRIEVE_URL] = _texts("UR", [_url(one, level, base)])
+                    body.add(datasets)
+                return body.answer(asked.warnings)
 
         return await self._index.read(answer)
 

@@ -1,13 +1,13 @@
 """Datasets as clients take them: DICOM JSON, which is the default, or parts in DICOM XML (PS3.18 §8.7.3.2)."""
 
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import Iterable
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from pacs.archive import http, native_xml
-from pacs.archive.parts import Part, multipart_response
+from pacs.archive import http
+from pacs.archive.dataset_bodies import Body
 from pacs.attributes import JSONDataset
 
 PARTS_OF_XML = f'{http.MULTIPART}; type="{http.DICOM_XML}"'
@@ -37,19 +37,8 @@ def chosen(request: Request, *, or_file: bool = False) -> str:
     raise HTTPException(406, f"served here are only {', '.join(served)}")
 
 
-def answer(media_type: str, datasets: Sequence[JSONDataset], warnings: Iterable[str] = ()) -> Response:
+def answer(media_type: str, datasets: Iterable[JSONDataset], warnings: Iterable[str] = ()) -> Response:
     """The datasets in what was chosen. No parts make no body: without datasets XML is a 204."""
-    if media_type == http.DICOM_JSON:
-        return http.dicom_json(datasets, warnings=warnings)
-    if not datasets:
-        return Response(status_code=204, headers=http.warning_header(warnings))
-    return multipart_response([_part(dataset) for dataset in datasets], http.DICOM_XML, http.warning_header(warnings))
-
-
-def _part(dataset: JSONDataset) -> Part:
-    encoded = native_xml.encode(dataset)
-
-    async def pieces() -> AsyncGenerator[bytes, None]:
-        yield encoded
-
-    return Part(http.DICOM_XML, len(encoded), pieces())
+    with Body(media_type) as body:
+        body.add(datasets)
+        return body.answer(warnings)

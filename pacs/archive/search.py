@@ -87,16 +87,21 @@ def statement(level: Level, search: Search, *, whole: bool = False) -> Statement
 
 def run(connection: sqlite3.Connection, level: Level, search: Search, *, whole: bool = False) -> list[Found]:
     """What a search finds, in order; see `statement`."""
+    return list(rows(connection, level, search, whole=whole))
+
+
+def rows(connection: sqlite3.Connection, level: Level, search: Search, *, whole: bool = False) -> Iterator[Found]:
+    """The same as it is found, within the caller's transaction: there may be more than memory has room for."""
     asked = statement(level, search, whole=whole)
     cursor = connection.cursor()
     cursor.row_factory = sqlite3.Row
     read = _Reader(level)
-    rows = (read.found(row) for row in cursor.execute(asked.sql, asked.parameters))
+    candidates = (read.found(row) for row in cursor.execute(asked.sql, asked.parameters))
     if not asked.rest.narrows:
-        return list(rows)
-    fitting = (found for found in rows if asked.rest.accepts(_merged(found)))
+        return candidates
+    fitting = (found for found in candidates if asked.rest.accepts(_merged(found)))
     end = None if search.limit is None else search.offset + search.limit
-    return list(islice(fitting, search.offset, end))
+    return islice(fitting, search.offset, end)
 
 
 def modalities(connection: sqlite3.Connection, studies: list[int]) -> dict[int, list[str]]:

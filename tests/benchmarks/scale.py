@@ -63,6 +63,7 @@ def scale(folder: Path, sizes: tuple[int, ...] = SIZES) -> Iterator[Figure]:
             reset_peak(archive.pid)
             yield from _searching(archive, size // _PER_STUDY, label)
             yield _storing(archive, size, label)
+            yield Figure(f"every instance in one answer {label}", milliseconds_of(_read_all, archive) / 1000, "s")
             peaks.append(peak_bytes(archive.pid) / _MIB)
         target = f"≤ {_FLAT} × that at {sizes[0]:,}" if before else ""
         ratio = peaks[-1] / peaks[0] if before else None
@@ -100,6 +101,13 @@ def _found(client: httpx.Client, path: str) -> None:
     answer = client.get(f"/{path}")
     assert answer.status_code == 200, path
     assert answer.json(), path
+
+
+def _read_all(archive: ArchiveProcess) -> None:
+    with httpx.stream("GET", f"{archive.url}/instances", timeout=600) as answer:
+        assert answer.status_code == 200
+        for _ in answer.iter_raw():
+            pass
 
 
 def _storing(archive: ArchiveProcess, size: int, label: str) -> Figure:

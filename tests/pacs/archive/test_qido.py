@@ -5,7 +5,8 @@ from typing import Any
 import pydicom
 import pytest
 
-from pacs.archive import search
+from pacs import multipart
+from pacs.archive import dataset_bodies, search
 from pacs.archive.http import parse_search
 from pacs.archive.index import Index
 from pacs.archive.levels import Level
@@ -229,3 +230,18 @@ def test_the_newest_studies_are_read_off_their_index(tmp_path: Path) -> None:
 def test_keys_of_a_lower_level_are_refused() -> None:
     with pytest.raises(BadQuery, match="search there"):
         search.statement(Level.STUDY, parse_search("SOPInstanceUID=1.2"))
+
+
+@pytest.mark.parametrize("accept", ["application/dicom+json", 'multipart/related; type="application/dicom+xml"'])
+async def test_an_answer_that_is_too_large_for_memory_is_the_same_from_a_file(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch, accept: str
+) -> None:
+    await archive.store(*(instance(SOPInstanceUID=f"1.2.3.1.1.{number}") for number in range(1, 20)))
+    monkeypatch.setattr(multipart, "new_boundary", lambda: "boundary")
+    small = await archive.get("/instances", accept)
+    monkeypatch.setattr(dataset_bodies, "MOST_IN_MEMORY_BYTES", 1000)
+    large = await archive.get("/instances", accept)
+    assert (small.status_code, large.status_code) == (200, 200)
+    assert large.content == small.content
+    assert large.headers["content-length"] == str(len(small.content))
+    assert large.headers["content-type"] == small.headers["content-type"]
