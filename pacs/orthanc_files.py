@@ -14,7 +14,7 @@ import orjson
 import structlog
 
 from pacs.dicomweb import Answer, DicomWeb, PacsAddress, pieces
-from pacs.errors import NotFound, PacsFault, PacsUnauthorized
+from pacs.errors import NotFound, PacsFault, PacsUnauthorized, PacsUnavailable
 from pacs.retrieved import checked
 from pacs.studies import ObjectFile
 from pacs.uids import is_uid
@@ -29,7 +29,8 @@ _ONLY_ONE = 2
 class OrthancFiles:
     """The files of the Orthanc at `address`, the root of its REST API, if there is one and it lets us in.
 
-    What it has not, or more than once, is left to DICOMweb. Whether it is there is asked before the first file.
+    What it has not, has more than once or does not tell is left to DICOMweb. Whether it is there is asked before the
+    first file, and again until somebody says.
     """
 
     def __init__(self, address: PacsAddress) -> None:
@@ -64,6 +65,8 @@ class OrthancFiles:
         except (PacsUnauthorized, NotFound):  # some of Orthanc's doors are closed: this one stays so
             self._is_there = False
             return None
+        except (PacsFault, PacsUnavailable):
+            return None
         if isinstance(found, list) and len(found) == 1 and isinstance(found[0], str) and _ID.fullmatch(found[0]):
             return found[0]
         return None
@@ -73,14 +76,16 @@ class OrthancFiles:
             async with self._looking:
                 if self._is_there is None:
                     self._is_there = await self._look()
-        return self._is_there
+        return self._is_there is True
 
-    async def _look(self) -> bool:
-        """Raises `PacsUnavailable` or `PacsTimeout` when nobody answers; then the next one looks again."""
+    async def _look(self) -> bool | None:
+        """None where only DICOMweb may tell whether the PACS is off: gateways say 502 or 503 of a path they lack."""
         try:
             system = _json(await self._web.request("GET", "system"))
         except (PacsUnauthorized, NotFound, PacsFault):
             system = None
+        except PacsUnavailable:
+            return None
         is_there = isinstance(system, dict) and "DicomAet" in system
         log.info("objects are retrieved", way="Orthanc's REST API" if is_there else "DICOMweb")
         return is_there

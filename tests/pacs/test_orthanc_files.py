@@ -63,7 +63,11 @@ async def test_a_file_is_found_by_its_three_uids_and_taken_from_orthancs_storage
         pytest.param({SYSTEM: (404, b"")}, [SYSTEM, WADO], [WADO], id="no Orthanc"),
         pytest.param({SYSTEM: (200, b"<html>")}, [SYSTEM, WADO], [WADO], id="a web page"),
         pytest.param({SYSTEM: (500, b"")}, [SYSTEM, WADO], [WADO], id="a fault"),
+        pytest.param({SYSTEM: (503, b"")}, [SYSTEM, WADO], [SYSTEM, WADO], id="a gateway that lacks the path"),
+        pytest.param({SYSTEM: (0, b"")}, [SYSTEM, SYSTEM, WADO], [SYSTEM, SYSTEM, WADO], id="a gateway that hangs up"),
         pytest.param({FIND: (403, b"")}, [SYSTEM, FIND, WADO], [WADO], id="no searching there"),
+        pytest.param({FIND: (405, b"")}, [SYSTEM, FIND, WADO], [FIND, WADO], id="nothing but reading there"),
+        pytest.param({FIND: (503, b"")}, [SYSTEM, FIND, WADO], [FIND, WADO], id="too busy to search"),
         pytest.param({FIND: (200, b"[]")}, [SYSTEM, FIND, WADO], [FIND, WADO], id="it has none"),
         pytest.param({FIND: (200, b'["../system"]')}, [SYSTEM, FIND, WADO], [FIND, WADO], id="no identifier"),
         pytest.param({FIND: (200, b"{")}, [SYSTEM, FIND, WADO], [FIND, WADO], id="no JSON"),
@@ -94,11 +98,11 @@ async def test_a_file_that_does_not_come_whole_is_an_error(answer: tuple[int, by
             await retrieved(pacs)
 
 
-async def test_orthanc_is_looked_for_again_where_nobody_answered() -> None:
-    answers = ORTHANC | {SYSTEM: (502, b"")}
+async def test_a_pacs_that_is_off_is_told_once_and_orthanc_is_looked_for_again() -> None:
+    answers = dict(ORTHANC | {SYSTEM: (502, b""), WADO: (502, b"")})
     async with orthanc(answers) as (pacs, server):
         with pytest.raises(PacsUnavailable):
             await retrieved(pacs)
-        answers[SYSTEM] = ORTHANC[SYSTEM]
+        answers |= ORTHANC
         assert await retrieved(pacs) == IMAGE.content
-        assert server.targets == [SYSTEM, SYSTEM, FIND, FILE]
+        assert server.targets == [SYSTEM, WADO, SYSTEM, FIND, FILE]
