@@ -44,7 +44,8 @@ async def new_exam_callback(request: Request) -> Response:
         event, dedupe_seconds=services.settings.event_dedupe_seconds, key=announcement.state_key
     )
     try:
-        await asyncio.wait_for(storing, _PATIENCE_SECONDS)
+        async with asyncio.timeout(_PATIENCE_SECONDS):
+            await storing
     except TimeoutError:
         raise StoreUnavailable("the event is not known to be stored in time") from None
     return Response(status_code=204)
