@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from pacs.archive import http, picture_parameters, wholeness
+from pacs.archive import documents, http, picture_parameters, wholeness
 from pacs.archive.faults import DamagedFile
 from pacs.archive.frames import frame_numbers
 from pacs.archive.lookup import Instance
@@ -33,17 +33,25 @@ class PictureService:
         self._retrieve = retrieve
         self._renderer = renderer
 
-    @transaction(produces=CONTENT_TYPES, parameters=picture_parameters.RENDERED)
+    @transaction(produces=(*CONTENT_TYPES, documents.PDF), parameters=picture_parameters.RENDERED)
     async def rendered(self, request: Request) -> Response:
-        """`GET …/rendered`. Of a study or series it is one picture, of several frames one a part."""
+        """`GET …/rendered`. Of a study or series it is one picture, of several frames one a part.
+
+        An encapsulated PDF is sent as it is.
+        """
+        instances = await self._retrieve.find(request)
+        if documents.is_pdf(instances):
+            return await documents.response(request, instances[0], self._retrieve.path(instances[0]))
         warnings = picture_parameters.warnings(request.query_params)
         rendering = picture_parameters.rendered(request.query_params, _content_type(request))
-        return await self._answer(request, rendering, warnings)
+        return await self._answer(request, instances, rendering, warnings)
 
     @transaction(produces=CONTENT_TYPES, parameters=picture_parameters.THUMBNAIL)
     async def thumbnail(self, request: Request) -> Response:
         """`GET …/thumbnail`: nothing but the image, so nothing that identifies the patient."""
-        return await self._answer(request, picture_parameters.thumbnail(request.query_params, _content_type(request)))
+        instances = await self._retrieve.find(request)
+        rendering = picture_parameters.thumbnail(request.query_params, _content_type(request))
+        return await self._answer(request, instances, rendering)
 
     async def show(
         self,
@@ -60,14 +68,15 @@ class PictureService:
         headers = _headers(instances, warnings)
         return Response(picture.body, media_type=picture.content_type, headers=headers)
 
-    async def _answer(self, request: Request, rendering: Rendering, warnings: Sequence[str] = ()) -> Response:
+    async def _answer(
+        self, request: Request, instances: list[Instance], rendering: Rendering, warnings: Sequence[str] = ()
+    ) -> Response:
         numbers = frame_numbers(request.path_params["frames"]) if "frames" in request.path_params else [None]
         if len(numbers) > _MOST_FRAMES:
             raise HTTPException(400, f"more than {_MOST_FRAMES} pictures at once")
         in_parts = any(found.admits(http.MULTIPART) for found in http.media_ranges(request))
         if len(numbers) > 1 and not in_parts:
             raise HTTPException(406, f'these are several pictures: accept {http.MULTIPART}; type="image/jpeg"')
-        instances = await self._retrieve.find(request)
         if len(numbers) == 1:
             return await self.show(instances, replace(rendering, frame=numbers[0]), warnings)
         pictures = [await self._picture(instances, replace(rendering, frame=number), _STATUSES) for number in numbers]

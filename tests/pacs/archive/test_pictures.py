@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pacs.archive.options import ArchiveOptions
-from tests.pacs.archive.samples import instance
+from tests.pacs.archive.samples import dataset, encode, instance
 from tests.pacs.archive.serving import Archive, parts_of, running
 from tests.pacs.archive.test_wado import store
 
@@ -117,6 +117,19 @@ async def test_what_has_no_picture_or_not_in_that_type_is_406_and_no_such_frame_
     assert (await archive.get(f"{url}/rendered", "application/dicom")).status_code == 406
     assert (await archive.get(f"{url}/frames/2/rendered")).status_code == 404
     assert (await archive.get(f"{url}/frames/0/rendered")).status_code == 400
+
+
+async def test_an_encapsulated_pdf_is_rendered_as_what_it_is(archive: Archive) -> None:
+    pdf = b"%PDF-1.4\n% a report of one page\n%%EOF\n"
+    document = dataset(SOPClassUID="1.2.840.10008.5.1.4.1.1.104.1", MIMETypeOfEncapsulatedDocument="application/pdf")
+    document.EncapsulatedDocument = pdf
+    await archive.store(encode(document))
+    url = "/studies/1.2.3.1/series/1.2.3.1.1/instances/1.2.3.1.1.1"
+    for accept in (None, "application/pdf", "image/jpeg;q=0.5, application/pdf"):
+        answer = await archive.get(f"{url}/rendered", accept)
+        assert (answer.headers["content-type"], answer.content.rstrip(b"\0")) == ("application/pdf", pdf)
+    assert (await archive.get(f"{url}/rendered", "image/jpeg")).status_code == 406
+    assert (await archive.get(f"{url}/thumbnail")).status_code == 406
 
 
 async def test_several_frames_are_a_picture_each(archive: Archive) -> None:
