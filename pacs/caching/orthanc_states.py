@@ -18,7 +18,7 @@ from pacs.attributes import KeptDataset, tag
 from pacs.caching.flights import Flights
 from pacs.caching.states import COUNTED, SeriesRef, State
 from pacs.dicomweb import DicomWeb
-from pacs.errors import NotFound, PacsFault
+from pacs.errors import NotFound, PacsFault, PacsUnauthorized
 
 _REMEMBERED = 10_000
 _AT_ONCE = 8
@@ -58,10 +58,10 @@ class OrthancWitness:
         return frozenset(_VRS) | {keyword for keyword, _ in _FROM_PLACE}
 
     async def is_there(self) -> bool:
-        """Whether this is an Orthanc that tells of its changes."""
+        """Whether this is an Orthanc that tells us of its changes."""
         try:
             return await self._last_change() is not None
-        except (NotFound, PacsFault):
+        except (NotFound, PacsFault, PacsUnauthorized):
             return False
 
     async def state(self, series: SeriesRef, patient_id: str | None) -> State | None:
