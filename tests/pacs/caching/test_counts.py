@@ -1,0 +1,111 @@
+"""A PACS that does no more than count: what is kept of it serves for as long as the counts, and for seconds only."""
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from pacs.adapter import Pacs
+from pacs.caching.states import SeriesRef
+from tests.pacs.scripted import Exchange, ScriptedPacs, scripted_pacs
+
+PLACE = {"00100020": "P1", "0020000D": "1.1", "0020000E": "1.1.1"}
+
+
+@dataclass
+class Foreign:
+    """A series with some instances; `says_patients` whether its rows of instances name the patient."""
+
+    numbers: list[int] = field(default_factory=lambda: [1, 2])
+    says_patients: bool = True
+    counts: bool = True
+    fails: bool = False
+
+    async def answer(self, exchange: Exchange) -> None:
+        """Searches for studies, series and instances; nothing else."""
+        path = exchange.target.removeprefix("/dicom-web/").partition("?")[0]
+        if "PatientID=" in exchange.target and "PatientID=P1&" not in exchange.target:
+            await exchange.json([])
+        elif path == "series" and self.fails:
+            await exchange.answer(500)
+        elif path == "series":
+            await exchange.json([row(PLACE, {"00201209": len(self.numbers)} if self.counts else {})])
+        elif path == "instances":
+            place = PLACE if self.says_patients else {k: v for k, v in PLACE.items() if k != "00100020"}
+            await exchange.json([row(place, {"00080018": f"1.9.{n}", "00200013": n}) for n in self.numbers])
+        elif path == "studies":
+            await exchange.json([row({k: PLACE[k] for k in ("00100020", "0020000D")}, {})])
+        else:
+            await exchange.answer(404)
+
+
+def row(*parts: dict[str, Any]) -> dict[str, Any]:
+    return {name: {"vr": "UN", "Value": [value]} for part in parts for name, value in part.items()}
+
+
+async def read(pacs: Pacs, patient_id: str = "P1") -> list[int | None]:
+    found = await pacs.instances(patient_id, [SeriesRef("1.1", "1.1.1")], {"InstanceNumber"})
+    return [one.integer("InstanceNumber") for one in found.get("1.1.1", [])]
+
+
+def searches(server: ScriptedPacs) -> int:
+    """How often the PACS was searched for instances."""
+    return sum("/dicom-web/instances?" in target for target in server.targets)
+
+
+@pytest.fixture
+def foreign() -> Foreign:
+    """A PACS that nobody has heard of."""
+    return Foreign()
+
+
+async def test_equal_counts_vouch_for_seconds(foreign: Foreign, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with scripted_pacs(foreign.answer) as server:
+        pacs = Pacs(server.address(), cache_bytes=1_000_000)
+        for _ in range(3):
+            assert await read(pacs) == [1, 2]
+        assert searches(server) == 1
+
+        later = time.monotonic() + 5
+        monkeypatch.setattr(time, "monotonic", lambda: later)
+        foreign.numbers = [1, 7]
+        assert await read(pacs) == [1, 7]
+        await pacs.aclose()
+
+
+async def test_another_count_is_another_state(foreign: Foreign) -> None:
+    async with scripted_pacs(foreign.answer) as server:
+        pacs = Pacs(server.address(), cache_bytes=1_000_000)
+        assert await read(pacs) == [1, 2]
+        foreign.numbers.append(3)
+        assert await read(pacs) == [1, 2, 3]
+        assert await read(pacs, "P2") == []
+        await pacs.aclose()
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        pytest.param({"counts": False}, id="it does not count"),
+        pytest.param({"says_patients": False}, id="whose an instance is, another request tells"),
+        pytest.param({"fails": True}, id="it does not tell of series"),
+    ],
+)
+async def test_what_cannot_be_vouched_for_is_read_every_time(how: dict[str, Any]) -> None:
+    foreign = Foreign(**how)
+    async with scripted_pacs(foreign.answer) as server:
+        pacs = Pacs(server.address(), cache_bytes=1_000_000)
+        for _ in range(2):
+            assert await read(pacs) == [1, 2]
+        assert searches(server) == 2
+        await pacs.aclose()
+
+
+async def test_it_is_asked_once_whether_it_is_an_orthanc(foreign: Foreign) -> None:
+    async with scripted_pacs(foreign.answer) as server:
+        pacs = Pacs(server.address(), cache_bytes=1_000_000)
+        for _ in range(3):
+            await read(pacs)
+        assert server.targets.count("/changes?last") == 1
+        await pacs.aclose()

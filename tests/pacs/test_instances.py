@@ -1,0 +1,125 @@
+"""Instances of many series are read in few requests, and by the way that turned out to be the cheaper."""
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from pacs.attributes import Dataset, tag
+from pacs.caching.states import SeriesRef
+from pacs.dicomweb import DicomWeb
+from pacs.errors import NotFound
+from pacs.instances import InstanceReader
+
+FIELDS = frozenset({"Rows"})
+_SLOW_SECONDS = 0.02
+
+
+def ref(number: int, count: int) -> SeriesRef:
+    return SeriesRef("1.1", f"1.1.{number}", Dataset({tag("NumberOfSeriesRelatedInstances"): element(count)}))
+
+
+def element(value: Any) -> dict[str, Any]:
+    return {"vr": "UN", "Value": [value]}
+
+
+def rows(series: SeriesRef, patient_id: str = "P1") -> list[Dataset]:
+    count = (series.row.integer("NumberOfSeriesRelatedInstances") if series.row else None) or 0
+    place = {"PatientID": patient_id, "StudyInstanceUID": series.study, "SeriesInstanceUID": series.series}
+    return [
+        Dataset({tag(key): element(value) for key, value in {**place, "InstanceNumber": number}.items()})
+        for number in range(count)
+    ]
+
+
+@dataclass
+class Server:
+    """A PACS that takes its time for searches, or for metadata, and notes what it is asked for."""
+
+    series: list[SeriesRef]
+    slow: str = ""
+    metadata_of: str = "P1"
+    has_metadata: bool = True
+    lost: int = 0
+    searched: list[list[str]] = field(default_factory=list)
+    metadata: list[str] = field(default_factory=list)
+
+    def reader(self) -> InstanceReader:
+        web: Any = DicomWebOf(self)
+        return InstanceReader(web, self.search)
+
+    async def search(self, patient_id: str, uids: Any, include: Any) -> list[Dataset]:
+        """QIDO-RS."""
+        self.searched.append(list(uids))
+        await asyncio.sleep(_SLOW_SECONDS if self.slow == "search" else 0)
+        return [row for one in self.series if one.series in uids for row in rows(one)]
+
+    async def read(self, reader: InstanceReader, include: frozenset[str] = FIELDS) -> int:
+        """How many rows come, each once."""
+        found = await reader.read("P1", self.series, include)
+        places = {(row.text("SeriesInstanceUID"), row.integer("InstanceNumber")) for row in found}
+        assert len(places) == len(found)
+        return len(found)
+
+
+class DicomWebOf(DicomWeb):
+    """The metadata of a `Server`."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+
+    async def search(self, path: str, query: str = "") -> list[Any]:
+        """WADO-RS."""
+        series = path.split("/")[3]
+        self._server.metadata.append(series)
+        await asyncio.sleep(_SLOW_SECONDS if self._server.slow == "metadata" else 0)
+        if not self._server.has_metadata:
+            raise NotFound("none")
+        (wanted,) = (one for one in self._server.series if one.series == series)
+        return [row.json for row in rows(wanted, self._server.metadata_of)[self._server.lost :]]
+
+
+async def test_small_series_are_searched_for_together() -> None:
+    server = Server([ref(number, 5) for number in range(50)])
+    assert await server.read(server.reader()) == 250
+    assert len(server.searched) == 1
+
+
+async def test_a_search_brings_no_more_rows_than_can_be_read_at_once() -> None:
+    server = Server([ref(number, 400) for number in range(6)])
+    assert await server.read(server.reader(), frozenset({"all"})) == 2400
+    assert [len(uids) for uids in server.searched] == [2, 2, 2]
+
+
+@pytest.mark.parametrize("slow", ["search", "metadata"])
+async def test_the_cheaper_way_is_found_on_the_first_series_and_kept(slow: str) -> None:
+    server = Server([ref(number, 20) for number in range(4)], slow=slow)
+    reader = server.reader()
+    assert await server.read(reader) == 80
+    assert (server.searched[0], server.metadata[0]) == (["1.1.0"], "1.1.1")
+    server.searched.clear()
+    server.metadata.clear()
+    assert await server.read(reader) == 80
+    assert (len(server.searched), len(server.metadata)) == ((0, 4) if slow == "search" else (1, 0))
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        pytest.param({"has_metadata": False}, id="there is none"),
+        pytest.param({"metadata_of": "P2"}, id="it is another patient's"),
+        pytest.param({"lost": 1}, id="it is not all"),
+    ],
+)
+async def test_metadata_that_is_not_as_it_should_be_is_searched_for_after_all(how: dict[str, Any]) -> None:
+    server = Server([ref(number, 20) for number in range(4)], slow="search", **how)
+    reader = server.reader()
+    for _ in range(2):
+        assert await server.read(reader) == 80
+
+
+async def test_everything_is_asked_of_a_search() -> None:
+    server = Server([ref(number, 20) for number in range(4)], slow="search")
+    assert await server.read(server.reader(), frozenset({"all"})) == 80
+    assert (len(server.searched), server.metadata) == (1, [])
