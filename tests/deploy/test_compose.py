@@ -88,6 +88,15 @@ def test_files_that_are_mounted_or_built_from_are_there() -> None:
         assert f"keep {name}" in made or f"secrets/{name}" in made
 
 
+def test_nginx_has_connections_for_all_that_the_replicas_take() -> None:
+    text = (DEPLOY / "nginx" / "nginx.conf").read_text(encoding="utf-8")
+    connections = int(re.findall(r"worker_connections (\d+);", text)[0])
+    assert connections >= 2 * len(REPLICAS) * load().max_connections
+    assert int(re.findall(r"worker_rlimit_nofile (\d+);", text)[0]) >= 2 * connections
+    (included,) = re.findall(r"include (\S+);", text)
+    assert f"./nginx/dicom-graph.conf:{included}:ro" in SERVICES["nginx"]["volumes"]
+
+
 def test_images_are_of_this_version_or_pinned() -> None:
     own = {SERVICES[name]["image"] for name in (*REPLICAS, "worklist")}
     version = re.findall(r'^version = "(.+)"', (ROOT / "pyproject.toml").read_text(encoding="utf-8"), re.MULTILINE)

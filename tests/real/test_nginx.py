@@ -12,7 +12,7 @@ import websockets
 from tests.certificates import Authority
 from tests.graph.api import Api
 from tests.graph.viewer_links import created
-from tests.real.nginx import Front, configured, nginx, program
+from tests.real.nginx import CONFIGURATION, Front, configured, nginx, program
 from tests.real.server import ServerProcess, free_port
 from tests.samples import Exam
 
@@ -42,6 +42,17 @@ def test_the_configuration_is_right_by_nginx_itself(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert "warn" not in done.stderr
+
+
+def test_the_configuration_of_nginx_itself_takes_the_other_in(tmp_path: Path) -> None:
+    whole = configured(tmp_path, Authority(tmp_path), [8001, 8002], [free_port() for _ in range(3)]).read_text()
+    inside = tmp_path / "inside.conf"
+    inside.write_text(whole[whole.index("upstream") : whole.rindex("}")])
+    text = CONFIGURATION.with_name("nginx.conf").read_text().replace("/etc/nginx/conf.d/dicom-graph.conf", str(inside))
+    path = tmp_path / "itself.conf"
+    path.write_text(text.replace("/run/nginx.pid", str(tmp_path / "pid")))
+    done = subprocess.run([program(), "-t", "-c", path, "-p", tmp_path], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 async def test_clients_are_served_over_https_as_who_they_are(front: Front, tmp_path: Path) -> None:
