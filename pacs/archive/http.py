@@ -1,22 +1,16 @@
-"""DICOMweb over HTTP: search parameters, media types, and answers in DICOM JSON (PS3.18 ch. 8)."""
+"""DICOMweb over HTTP: media types, and answers in DICOM JSON (PS3.18 ch. 8)."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
-from urllib.parse import parse_qsl
 
 import orjson
-from pydicom.datadict import tag_for_keyword
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from pacs.archive.matching import LIST_VRS, Key
-from pacs.archive.normal_forms import vr_of
 from pacs.attributes import JSONDataset
-from pacs.errors import BadQuery
 
 DICOM_JSON = "application/dicom+json"
 DICOM_XML = "application/dicom+xml"
@@ -31,31 +25,7 @@ ROOT = "/dicom-web"
 SERVICE = "dicom-graph"
 """Who warns, in `Warning` headers."""
 
-_TAG = re.compile(r"[0-9A-Fa-f]{8}", re.ASCII)
 _PARAMETER = re.compile(r';\s*([!#$%&\'*+.^_`|~\w-]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^;,"]*)', re.ASCII)
-_LIST_SEPARATOR = re.compile(r"[,\\]")
-_MAX_KEYS = 100
-_OPTIONS = ("limit", "offset", "fuzzymatching")
-SEARCH_PARAMETERS = (*_OPTIONS, "includefield")
-"""What a search may have beside the attributes that are to match, which are named by keyword, tag or path."""
-
-_LARGEST = 2**63 - 1
-
-
-@dataclass(frozen=True, slots=True)
-class Search:
-    """A search as the query string asks for it (PS3.18 §8.3.4).
-
-    `include` holds paths of attributes wanted besides the usual ones, `include_all` stands for `includefield=all`.
-    `limit` is None for everything. `warnings` are sentences for the client about what was not done.
-    """
-
-    keys: tuple[Key, ...]
-    include: frozenset[tuple[str, ...]]
-    include_all: bool
-    limit: int | None
-    offset: int
-    warnings: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,41 +51,6 @@ class MediaRange:
             return float(self.parameters.get("q", "1"))
         except ValueError:
             return 0.0
-
-
-def parse_search(query: str, *, ignored: Iterable[str] = ()) -> Search:
-    """The search in a raw query string. `BadQuery` names the parameter that is not understood.
-
-    `ignored` are parameters that mean something else to the caller.
-    """
-    keys: dict[tuple[str, ...], tuple[str, ...]] = {}
-    include: set[tuple[str, ...]] = set()
-    options = dict.fromkeys((*_OPTIONS, "accept", "charset"), "")
-    include_all = False
-    for name, value in parse_qsl(query, keep_blank_values=True, errors="replace"):
-        if name == "includefield":
-            wanted = {part.strip() for part in value.split(",") if part.strip()}
-            include_all = include_all or "all" in wanted
-            include.update(attribute_path(part) for part in wanted - {"all"})
-        elif name in options:
-            options[name] = value
-        elif name not in ignored:
-            _add_key(keys, name, value)
-    fuzzy = options["fuzzymatching"].lower() == "true"
-    return Search(
-        keys=tuple(Key(path, values) for path, values in keys.items()),
-        include=frozenset(include),
-        include_all=include_all,
-        limit=_count("limit", options["limit"]) or None,
-        offset=_count("offset", options["offset"]) or 0,
-        warnings=("fuzzymatching is not supported, only literal matching was done",) if fuzzy else (),
-    )
-
-
-@lru_cache(maxsize=4096)
-def attribute_path(name: str) -> tuple[str, ...]:
-    """The tags that a keyword, a tag or a dotted path of them stands for. `BadQuery` when it is none."""
-    return tuple(_tag(part, name) for part in name.split("."))
 
 
 def media_ranges(request: Request) -> list[MediaRange]:
@@ -178,34 +113,6 @@ def read_json(body: bytes) -> Any:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise HTTPException(400, "the body is not JSON") from error
-
-
-def _add_key(keys: dict[tuple[str, ...], tuple[str, ...]], name: str, value: str) -> None:
-    path = attribute_path(name)
-    is_list = vr_of(path[-1]) in LIST_VRS
-    values = tuple(_LIST_SEPARATOR.split(value)) if is_list else (value,)
-    if path in keys and not is_list:
-        raise BadQuery(f"{name}: given more than once")
-    keys[path] = keys.get(path, ()) + values
-    if len(keys) > _MAX_KEYS:
-        raise BadQuery(f"more than {_MAX_KEYS} matching keys")
-
-
-def _tag(part: str, name: str) -> str:
-    if _TAG.fullmatch(part):
-        return part.upper()
-    number = tag_for_keyword(part) if part else None
-    if number is None:
-        raise BadQuery(f"{name[:64]!r} is neither an attribute nor a parameter of a search")
-    return f"{number:08X}"
-
-
-def _count(name: str, text: str) -> int | None:
-    if not text:
-        return None
-    if not (text.isascii() and text.isdecimal()) or int(text[:20]) > _LARGEST:
-        raise BadQuery(f"{name}: a whole number of at least 0 is needed")
-    return int(text)
 
 
 def _split(text: str) -> list[str]:

@@ -23,6 +23,7 @@ from pacs.archive.npi import RESOURCES, Resource
 from pacs.archive.npi_collection import Collection, url
 from pacs.archive.npi_store import NonPatientInstance
 from pacs.archive.representations import PARTS_OF_XML
+from pacs.archive.search_parameters import SEARCH_PARAMETERS, parse_search
 from pacs.archive.stow import Store
 from pacs.archive.transactions import transaction
 from pacs.archive.wado import RetrieveService
@@ -72,11 +73,11 @@ class _Service:
         """§12.5, `POST` of a body in multipart/related or of one object alone; see `Store.take`."""
         return await self._services.store.take(request, Collection(self._resource, _uid(request)))
 
-    @transaction(name="Search", produces=(*http.JSON_TYPES, PARTS_OF_XML), parameters=http.SEARCH_PARAMETERS)
+    @transaction(name="Search", produces=(*http.JSON_TYPES, PARTS_OF_XML), parameters=SEARCH_PARAMETERS)
     async def search(self, request: Request) -> Response:
         """§12.6: 200 with a list, which may be empty; 204 for an empty one in XML."""
         media_type = representations.chosen(request)
-        asked = http.parse_search(request.url.query)
+        asked = parse_search(request.url.query)
         base = http.base_url(request)
         found = await self._services.index.read(
             lambda connection: npi_search.run(connection, self._resource, asked, base)

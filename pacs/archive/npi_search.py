@@ -11,13 +11,13 @@ from itertools import islice
 import orjson
 
 from pacs.archive.filters import Filter, predicate
-from pacs.archive.http import Search
 from pacs.archive.matchers import Condition
 from pacs.archive.matching import Key, matcher
 from pacs.archive.metadata import absolute
 from pacs.archive.npi import Resource
 from pacs.archive.npi_collection import url
 from pacs.archive.npi_store import unpacked
+from pacs.archive.search_parameters import Search
 from pacs.attributes import JSONDataset, tag
 
 _COLUMNS = {(tag("SOPInstanceUID"),): "sop_instance_uid", (tag("SOPClassUID"),): "sop_class_uid"}

@@ -12,11 +12,11 @@ from starlette.responses import Response
 
 from pacs.archive import http, representations, search
 from pacs.archive.dataset_bodies import Body
-from pacs.archive.http import SEARCH_PARAMETERS, Search
 from pacs.archive.index import Index
 from pacs.archive.levels import COUNTED_TAGS, DEFAULT_TAGS, Level, level_of
 from pacs.archive.matching import Key
 from pacs.archive.search import Found
+from pacs.archive.search_parameters import SEARCH_PARAMETERS, Search, parse_search
 from pacs.archive.transactions import transaction
 from pacs.attributes import JSONDataset, tag
 
@@ -61,7 +61,7 @@ class SearchService:
 
     async def _search(self, request: Request, level: Level) -> Response:
         media_type = representations.chosen(request)
-        asked = _with_path(http.parse_search(request.url.query), request.path_params)
+        asked = _with_path(parse_search(request.url.query), request.path_params)
         tags = _wanted_tags(level, asked, set(request.path_params))
         whole = asked.include_all or needs_whole(tags)
         base = http.base_url(request)

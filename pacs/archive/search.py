@@ -13,10 +13,10 @@ import orjson
 
 from pacs.archive import packing
 from pacs.archive.filters import Filter, predicate
-from pacs.archive.http import Search
 from pacs.archive.levels import COLUMNS, COUNTED_TAGS, NAME_TAGS, REQUEST_PATHS, TABLES, Level, level_of
 from pacs.archive.matchers import Condition, Matcher
 from pacs.archive.matching import PAIRS, Key, matcher, moments
+from pacs.archive.search_parameters import Search
 from pacs.attributes import JSONDataset, tag
 from pacs.errors import BadQuery
 

@@ -14,14 +14,13 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from pacs.archive.http import (
     JSON_TYPES,
     ROOT,
-    SEARCH_PARAMETERS,
     base_url,
     dicom_json,
-    parse_search,
     raw_json,
     require_json,
     warning_header,
 )
+from pacs.archive.search_parameters import SEARCH_PARAMETERS, parse_search
 from pacs.archive.transactions import transaction
 from pacs.archive.ups_bodies import read_dataset
 from pacs.archive.ups_events import Report

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from pacs.archive import ups_datasets, ups_events, worklist_search, worklist_steps, worklist_subscriptions
 from pacs.archive.database import Database
-from pacs.archive.http import Search, parse_search
+from pacs.archive.search_parameters import Search, parse_search
 from pacs.archive.ups_events import Subscribers
 from pacs.archive.ups_states import Status
 from pacs.archive.worklist_news import News

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pacs.archive import ups_events, worklist_subscriptions
 from pacs.archive.filters import predicate
-from pacs.archive.http import parse_search
+from pacs.archive.search_parameters import parse_search
 from pacs.archive.ups_events import Report
 from pacs.attributes import JSONDataset
 

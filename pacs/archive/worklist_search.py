@@ -9,9 +9,9 @@ from itertools import islice
 import orjson
 
 from pacs.archive.filters import predicate
-from pacs.archive.http import Search
 from pacs.archive.matchers import Condition
 from pacs.archive.matching import Key, matcher
+from pacs.archive.search_parameters import Search
 from pacs.archive.worklist_store import COLUMNS, INDEXED
 
 _EVERYTHING = -1  # SQLite's LIMIT for none

@@ -19,10 +19,10 @@ import orjson
 
 from pacs.archive import search
 from pacs.archive.entries import Entries
-from pacs.archive.http import parse_search
 from pacs.archive.index import Index
 from pacs.archive.levels import Level
 from pacs.archive.received import Received
+from pacs.archive.search_parameters import parse_search
 from pacs.part10 import Part10Header
 
 SIZES = (10_000, 200_000)

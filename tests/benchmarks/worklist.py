@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from pacs.archive import worklist_store
-from pacs.archive.http import parse_search
+from pacs.archive.search_parameters import parse_search
 from pacs.archive.ups_datasets import created
 from pacs.archive.worklist import Worklist
 from pacs.workitem_check import checked

@@ -21,11 +21,11 @@ from pacs.archive.dimse.answering import PENDING, PENDING_WITHOUT_SOME_KEYS, Mat
 from pacs.archive.dimse.identifiers import answer, keys_of
 from pacs.archive.dimse.query_levels import QueryLevel, query_level
 from pacs.archive.dimse.service import Caller, Offered, Service
-from pacs.archive.http import Search
 from pacs.archive.index import Index
 from pacs.archive.matching import Key, matcher
 from pacs.archive.qido import describe, needs_whole
 from pacs.archive.search import run
+from pacs.archive.search_parameters import Search
 from pacs.attributes import JSONDataset, tag
 from pacs.errors import BadQuery
 from pacs.workitem_mwl import element

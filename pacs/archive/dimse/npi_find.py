@@ -13,9 +13,9 @@ from pacs.archive.dimse.answering import PENDING, Matches, answering
 from pacs.archive.dimse.identifiers import answer, keys_of
 from pacs.archive.dimse.npi_models import MODELS, Model, model_of
 from pacs.archive.dimse.service import Caller, Offered, Service
-from pacs.archive.http import Search
 from pacs.archive.index import Index
 from pacs.archive.matching import Key, matcher
+from pacs.archive.search_parameters import Search
 from pacs.attributes import JSONDataset, tag
 from pacs.workitem_mwl import element
 

@@ -5,15 +5,14 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from pacs.archive.http import (
-    attribute_path,
     dicom_json,
     media_ranges,
     parse_media_type,
-    parse_search,
     require_json,
     warning_header,
 )
 from pacs.archive.matching import Key
+from pacs.archive.search_parameters import attribute_path, parse_search
 from pacs.errors import BadQuery
 
 

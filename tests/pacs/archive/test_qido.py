@@ -7,9 +7,9 @@ import pytest
 
 from pacs import multipart
 from pacs.archive import dataset_bodies, search
-from pacs.archive.http import parse_search
 from pacs.archive.index import Index
 from pacs.archive.levels import Level
+from pacs.archive.search_parameters import parse_search
 from pacs.errors import BadQuery
 from tests.pacs.archive.samples import dataset, encode, instance, wheel_file
 from tests.pacs.archive.serving import Archive

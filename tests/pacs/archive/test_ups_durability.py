@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pacs.archive.database import DatabaseUnusable
-from pacs.archive.http import parse_search
+from pacs.archive.search_parameters import parse_search
 from pacs.archive.worklist import Worklist
 from pacs.archive.worklist_steps import UpsRefused
 from tests.pacs.archive.ups_server import ups
