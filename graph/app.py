@@ -167,9 +167,10 @@ def _lifetime_seconds(context: Context) -> float | None:
 async def _context(connection: HTTPConnection) -> Context:
     services: Services = connection.app.state.services
     who = await identify(connection)
-    services.rates.admit(client_key(connection, who))
+    client = client_key(connection, who)
+    services.rates.admit(client)
     refuse_unrecorded(services.access_log)
     trail = Trail(services.access_log, who, address_of(connection))
     refuse_files(connection, trail)
     links = Links.of(connection, services.settings.public_url)
-    return Context(services, who, links, trail, partial(identify, connection))
+    return Context(services, who, links, trail, partial(identify, connection), client)

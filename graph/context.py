@@ -16,10 +16,14 @@ from graph.links import Links
 from graph.loaders import Loaders
 from graph.rates import Rates
 from graph.settings import Settings
+from graph.shares import Shares
 from pacs.adapter import Pacs
 from pacs.worklist.protocol import WorklistDialect
 from persistence.feed import ExamFeed
 from persistence.store import Store
+
+_PICTURES_AT_ONCE = 8
+"""For one client: as many as are made at once, so that somebody who is alone does not wait."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,8 @@ class Services:
     rates: Rates
     callback_rates: Rates
     authenticator: Authenticator
+    pictures: Shares = field(default_factory=lambda: Shares(_PICTURES_AT_ONCE))
+    """Of the making of pictures: all have as many processes as there are cores."""
 
 
 @dataclass
@@ -47,6 +53,8 @@ class Context:
     trail: Trail
     identify: Callable[[], Awaitable[Identity]] | None = None
     """Who the client is by now; None: that cannot change."""
+    client: str = ""
+    """Whom the request counts for, where clients share."""
     loaders: Loaders = field(init=False)
 
     def __post_init__(self) -> None:

@@ -72,6 +72,12 @@ def client_key(connection: HTTPConnection, who: Identity | None = None) -> str:
     return f"address {address}"
 
 
+def client_of(connection: HTTPConnection) -> str:
+    """Whom a request counts for that has passed the guards of its route."""
+    known: str | None = getattr(connection.state, "client", None)
+    return known or client_key(connection, getattr(connection.state, "principal", None))
+
+
 class Limited:
     """Middleware of a route: takes a token of the client's."""
 
@@ -81,8 +87,7 @@ class Limited:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         connection = HTTPConnection(scope)
-        key = getattr(connection.state, "client", None)  # of whom a guard before this knows more
-        self._rates(connection).admit(key or client_key(connection, getattr(connection.state, "principal", None)))
+        self._rates(connection).admit(client_of(connection))
         await self._app(scope, receive, send)
 
 

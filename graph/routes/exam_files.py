@@ -13,6 +13,7 @@ from starlette.types import Receive, Scope, Send
 from graph.access_records.actions import EXPORT_STUDY, RETRIEVE_INSTANCE, RETRIEVE_THUMBNAIL, Action
 from graph.context import Services
 from graph.errors import bad_input
+from graph.rates import client_of
 from graph.routes.guards import guarded
 from pacs.errors import NotFound
 from pacs.media import media
@@ -47,7 +48,8 @@ async def exam_file(request: Request) -> Response:
         await _check_stored(services, study, series, instance)
         return Response(None, 304 if is_known else 200, headers, None if is_known else kind.media_type)
     if kind.media_type == JPEG:
-        picture = await services.pacs.pictures.thumbnail(study, series, instance, size)
+        async with services.pictures.of(client_of(request)):
+            picture = await services.pacs.pictures.thumbnail(study, series, instance, size)
         return Response(picture.body, 200, headers, picture.content_type)
     return _Streamed(lambda: services.pacs.retrieve(study, series, instance), headers)
 

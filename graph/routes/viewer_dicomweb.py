@@ -16,6 +16,7 @@ from graph.access_records.actions import VIEW_INSTANCES, VIEW_PICTURE, VIEW_STUD
 from graph.context import Services
 from graph.errors import bad_input
 from graph.links import Links
+from graph.rates import client_of
 from graph.routes.guards import guarded
 from graph.viewer import streams
 from graph.viewer.one_study import OneStudy
@@ -122,7 +123,8 @@ async def _picture(request: Request, *, thumbnail: bool) -> Response:
     wanted = rendering_of(request.query_params, request.headers.get("accept", ""), frame=frame, thumbnail=thumbnail)
     study, place = await _place(request)
     viewer: Viewer = request.app.state.viewer
-    picture = await viewer.pictures.render(study.uid, *place, wanted)
+    async with _services(request).pictures.of(client_of(request)):
+        picture = await viewer.pictures.render(study.uid, *place, wanted)
     return Response(picture.body, headers=_PICTURE_HEADERS, media_type=picture.content_type)
 
 

@@ -10,6 +10,7 @@ import httpx
 import orjson
 import pytest
 import websockets
+from starlette.applications import Starlette
 from starlette.requests import HTTPConnection
 
 from graph.access import LOCAL, Identity, Role
@@ -17,7 +18,9 @@ from graph.app import create_app
 from graph.errors import ContractError
 from graph.rates import Rates, client_key
 from graph.settings import Settings
+from graph.shares import Shares
 from graph.socket_counts import SocketCounts
+from pacs.pictures import Thumbnail
 from tests.graph.api import Api
 from tests.graph.conftest import serving
 from tests.graph.viewer_links import browser, opened, stored
@@ -186,6 +189,48 @@ def test_a_socket_counts_for_its_address_until_it_is_known() -> None:
             other.count_for("principal")
 
     assert not counts._open
+
+
+async def test_a_client_waits_for_its_own_alone() -> None:
+    shares, done = Shares(2), asyncio.Event()
+    began: list[str] = []
+
+    async def work(client: str) -> None:
+        async with shares.of(client):
+            began.append(client)
+            await done.wait()
+
+    tasks = [asyncio.create_task(work(client)) for client in "aaab"]
+    await asyncio.sleep(0)
+    assert (began, len(shares)) == (["a", "a", "b"], 2)
+    done.set()
+    await asyncio.gather(*tasks)
+    tasks.clear()
+    assert (began, len(shares)) == (["a", "a", "b", "a"], 0)
+
+
+@pytest.mark.attack("all pictures for one client: hundreds in one document, while others wait")
+async def test_pictures_of_one_client_are_made_few_at_a_time(
+    app: Starlette, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_once = [0, 0]
+
+    async def slowly(*_: object) -> Thumbnail:
+        at_once[0] += 1
+        at_once[1] = max(at_once)
+        await asyncio.sleep(0.01)
+        at_once[0] -= 1
+        return Thumbnail(b"", "image/jpeg")
+
+    (image,) = await stored(api, Exam())
+    monkeypatch.setattr(app.state.services.pacs.pictures, "thumbnail", slowly)
+    aliases = " ".join(f"a{n}: thumbnail(size: {n + 1}) {{ url }}" for n in range(25))
+    query = f'{{ studies(patientID: "{image.patient_id}") {{ nodes {{ series {{ instances {{ {aliases} }} }} }} }} }}'
+    file = f"/exams/studies/{image.study}/series/{image.series}/instance/{image.instance}?fileType=image/jpeg"
+
+    await asyncio.gather(api.ask(query), *(api.http.get(f"{file}&size={n}") for n in range(1, 20)))
+
+    assert at_once == [0, 8]
 
 
 @pytest.mark.attack("the PACS kept busy through /health/ready")
