@@ -6,7 +6,7 @@ PACSs match it loosely (commas, wildcards, case).
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from pacs.attributes import Dataset
 from pacs.caching.bounded import BoundedCache
@@ -25,44 +25,13 @@ from pacs.orthanc import api_address
 from pacs.orthanc_files import OrthancFiles
 from pacs.owners import of_patient
 from pacs.pictures import Pictures
-from pacs.queries import DateRange, Match, Pattern, Wanted, exact
+from pacs.queries import Match, Wanted, exact
+from pacs.searches import StudySearch, newest_first
 from pacs.storing import Storing
 from pacs.stow import NewObject
 from pacs.studies import ObjectFile, Studies
 
-INSTANCE_KEYWORDS = frozenset({
-    "SpecificCharacterSet", "InstanceAvailability", "SOPClassUID", "SOPInstanceUID", "TimezoneOffsetFromUTC",
-    "StudyInstanceUID", "SeriesInstanceUID", "InstanceNumber", "NumberOfFrames", "Rows", "Columns", "BitsAllocated",
-})  # fmt: skip
-"""What a search for instances answers unasked (PS3.18 table 10.6.3-5)."""
 _LAST = 2**31  # where an object without a number stands
-
-
-@dataclass(frozen=True)
-class StudySearch:
-    """Which studies of one patient."""
-
-    patient_id: str
-    study_instance_uid: str | None = None
-    modality: str | None = None
-    study_date: DateRange | None = None
-    accession_number: str | None = None
-    study_description: str | None = None
-
-    def wanted(self) -> dict[str, Wanted]:
-        """The conditions by keyword; `BadQuery` names the one that cannot be asked."""
-        wanted: dict[str, Wanted] = {"PatientID": exact("patientID", self.patient_id)}
-        if self.study_instance_uid:
-            wanted["StudyInstanceUID"] = self.study_instance_uid
-        if self.accession_number is not None:
-            wanted["AccessionNumber"] = exact("accessionNumber", self.accession_number)
-        if self.modality is not None:
-            wanted["ModalitiesInStudy"] = Pattern(exact("modality", self.modality))
-        if self.study_description is not None:
-            wanted["StudyDescription"] = Pattern(exact("studyDescription", self.study_description))
-        if self.study_date is not None:
-            wanted["StudyDate"] = self.study_date
-        return wanted
 
 
 class Pacs:
@@ -91,6 +60,11 @@ class Pacs:
         if self._orthanc is not None:
             await self._orthanc.aclose()
         await self._web.aclose()
+
+    @property
+    def cached_bytes(self) -> int:
+        """About how much memory what is kept holds."""
+        return self._cache.size_bytes
 
     def forget(self, study: str) -> None:
         """Drops what is kept of a study: it has changed, or may have."""
@@ -243,16 +217,6 @@ class Pacs:
         """The conditions, as narrow as the PACS can be sent them."""
         match = Match(dict(wanted), self._decoding.is_known)
         return replace(match, decodes=await self._decoding.ask()) if match.is_widened else match
-
-
-def newest_first(study: Dataset) -> tuple[str, str, str]:
-    """The key that sorts studies by date and time, then UID; those without a date are the oldest."""
-    day, time = study.date("StudyDate"), study.time("StudyTime")
-    return (
-        day.isoformat() if day else "",
-        time.isoformat("microseconds") if time else "",
-        study.text("StudyInstanceUID") or "",
-    )
 
 
 def _in_order(dataset: Dataset, parent: str, number: str, uid: str) -> tuple[str, int, str]:

@@ -11,8 +11,8 @@ from graph.schema.date_range import DateRange
 from graph.schema.exams import Instance, Scope, Series, Study
 from graph.schema.pagination import Cursors, PageInfo
 from graph.schema.scalars import UID
-from pacs.adapter import StudySearch, newest_first
 from pacs.attributes import Dataset
+from pacs.searches import StudySearch, newest_first
 
 _CURSORS = Cursors("study", (str, str, str))
 

@@ -14,9 +14,9 @@ from graph.schema.exams import Scope, Study
 from graph.schema.pagination import Cursors, PageInfo, check_first, not_a_cursor
 from graph.schema.scalars import UID, DicomJSON
 from pacs import workitem as model
-from pacs.adapter import StudySearch
 from pacs.attributes import Dataset
 from pacs.queries import exact
+from pacs.searches import StudySearch
 from pacs.workitem import PregnancyStatus, WorkitemState
 from pacs.worklist.protocol import Position, WorkitemSearch, position
 

@@ -6,10 +6,11 @@ from typing import Any
 
 from graph.links import Links
 from graph.viewer.tokens import Subject
-from pacs.adapter import INSTANCE_KEYWORDS, Pacs, StudySearch
+from pacs.adapter import Pacs
 from pacs.attributes import Dataset, JSONDataset, tag
 from pacs.caching.states import SeriesRef
 from pacs.errors import NotFound
+from pacs.searches import INSTANCE_KEYWORDS, StudySearch
 
 _MISSING = "the study has no such object"
 _URL_KEYS = frozenset({"BulkDataURI"})

@@ -6,9 +6,10 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 
-from pacs.adapter import Pacs, StudySearch
+from pacs.adapter import Pacs
 from pacs.attributes import JSONDataset, tag
 from pacs.errors import PacsUnavailable
+from pacs.searches import StudySearch
 from tests.pacs.scripted import Exchange, ScriptedPacs, scripted_pacs
 
 UID = "1.2.840.99"

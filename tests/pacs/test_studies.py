@@ -7,10 +7,11 @@ from io import BytesIO
 import pytest
 
 from pacs import multipart, part10
-from pacs.adapter import Pacs, StudySearch
+from pacs.adapter import Pacs
 from pacs.attributes import JSONDataset, tag
 from pacs.caching.states import SeriesRef
 from pacs.errors import Conflict, NotFound, PacsFault, PacsUnauthorized, PacsUnavailable, Refused
+from pacs.searches import StudySearch
 from pacs.stow import NewObject
 from tests.pacs.scripted import Exchange, Script, ScriptedPacs, scripted_pacs
 from tests.samples import Exam, Sample
