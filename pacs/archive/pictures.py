@@ -74,10 +74,11 @@ class PictureService:
         numbers = frame_numbers(request.path_params["frames"]) if "frames" in request.path_params else [None]
         if len(numbers) > _MOST_FRAMES:
             raise HTTPException(400, f"more than {_MOST_FRAMES} pictures at once")
-        in_parts = any(found.admits(http.MULTIPART) for found in http.media_ranges(request))
-        if len(numbers) > 1 and not in_parts:
+        ranges = http.media_ranges(request)
+        alone = any(found.admits(rendering.content_type) for found in ranges)
+        if len(numbers) > 1 and not any(found.admits(http.MULTIPART) for found in ranges):
             raise HTTPException(406, f'these are several pictures: accept {http.MULTIPART}; type="image/jpeg"')
-        if len(numbers) == 1:
+        if len(numbers) == 1 and alone:
             return await self.show(instances, replace(rendering, frame=numbers[0]), warnings)
         pictures = [await self._picture(instances, replace(rendering, frame=number), _STATUSES) for number in numbers]
         parts = [Part(picture.content_type, len(picture.body), _whole(picture)) for picture in pictures]

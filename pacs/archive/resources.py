@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -35,12 +36,14 @@ class _Resource:
         return {name: handler for name, handler in self.handlers.items() if transaction_of(handler).offered}
 
     async def answer(self, request: Request) -> Response:
-        """What the method's handler answers; for `OPTIONS` the capabilities of this resource and those below."""
+        """What the method's handler answers; for `OPTIONS` the capabilities of this resource and those below; 405."""
         if request.method == _OPTIONS:
             return capabilities.response(request, self.path, self.every, {"allow": self.allow})
-        if request.method == "HEAD":
-            return _without_body(await self.handlers["GET"](request))
-        return await self.handlers[request.method](request)
+        handler = self.handlers.get("GET" if request.method == "HEAD" else request.method)
+        if handler is None:
+            raise HTTPException(405, headers={"allow": self.allow})
+        response = await handler(request)
+        return _without_body(response) if request.method == "HEAD" else response
 
 
 def _without_body(response: Response) -> Response:
@@ -66,5 +69,11 @@ def resources(routes: Sequence[BaseRoute], *, roots: Sequence[str]) -> list[Base
         for method in (route.methods or set()) - {"HEAD"}:
             resource.handlers.setdefault(method, route.endpoint)
     every.update({path: resource.offered for path, resource in found.items() if resource.offered})
-    made = [Route(path, resource.answer, methods=[*resource.handlers, _OPTIONS]) for path, resource in found.items()]
-    return [*made, *others]
+    return [*(_route(resource) for resource in found.values()), *others]
+
+
+def _route(resource: _Resource) -> Route:
+    """A route that takes every method: the resource knows better what to say of those that it does not have."""
+    route = Route(resource.path, resource.answer)
+    route.methods = None
+    return route

@@ -63,6 +63,8 @@ async def test_every_resource_answers_the_methods_that_it_claims_and_no_others(a
             answer = await archive.client.request(method, server + path)
             refused = answer.status_code == 405 or "allow_delete" in answer.text
             assert refused == (method not in claimed), (method, path, answer.text)
+            if answer.status_code == 405:
+                assert answer.headers["allow"] == ", ".join(sorted(allowed))
 
 
 async def test_what_is_claimed_of_retrieving_and_searching_is_true(archive: Archive) -> None:

@@ -137,6 +137,8 @@ async def test_several_frames_are_a_picture_each(archive: Archive) -> None:
     answer = await archive.get(f"{url}/frames/2,1/rendered", 'multipart/related; type="image/png"')
     alone = [(await archive.get(f"{url}/frames/{number}/rendered", "image/png")).content for number in (2, 1)]
     assert await parts_of(answer) == alone
+    (one,) = await parts_of(await archive.get(f"{url}/frames/1/rendered", 'multipart/related; type="image/png"'))
+    assert one == alone[1]
     assert (await archive.get(f"{url}/frames/2,1/rendered", "image/png")).status_code == 406
     assert (await archive.get(f"{url}/frames/3,1/rendered")).status_code == 404
 
