@@ -4,6 +4,7 @@ import secrets
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 from email.message import Message
+from email.utils import collapse_rfc2231_value
 
 _MAX_HEADER_BYTES = 16 * 1024
 _MAX_PREAMBLE_BYTES = 64 * 1024
@@ -23,11 +24,12 @@ class MediaType:
 
     @classmethod
     def parse(cls, header: str) -> "MediaType":
-        """Reads a header value; quoted parameters lose their quotes."""
+        """Reads a header value; quoted parameters lose their quotes, extended ones (RFC 2231) their encoding."""
         message = Message()
         message["Content-Type"] = header
         parameters = message.get_params(failobj=[]) or []
-        return cls(header.partition(";")[0].strip().lower(), {name.lower(): value for name, value in parameters[1:]})
+        values = {name.lower(): collapse_rfc2231_value(value) for name, value in parameters[1:]}
+        return cls(header.partition(";")[0].strip().lower(), values)
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,8 @@ def boundary_of(content_type: str) -> str:
     """The boundary of a multipart Content-Type; `BrokenMultipart` when it is none or has none."""
     media_type = MediaType.parse(content_type)
     boundary = media_type.parameters.get("boundary", "")
-    if not media_type.essence.startswith("multipart/") or not 0 < len(boundary) <= _MAX_BOUNDARY_LENGTH:
+    is_boundary = 0 < len(boundary) <= _MAX_BOUNDARY_LENGTH and boundary.isascii()
+    if not media_type.essence.startswith("multipart/") or not is_boundary:
         raise BrokenMultipart("the Content-Type is not multipart with a boundary")
     return boundary
 
@@ -68,7 +71,7 @@ async def read_parts(boundary: str, source: AsyncIterator[bytes]) -> AsyncIterat
     Raises `BrokenMultipart` when the closing boundary is missing: then the last part was not whole.
     """
     reader = _Reader(source)
-    delimiter = b"\r\n--" + boundary.encode("latin-1")
+    delimiter = b"\r\n--" + boundary.encode("ascii")
     await reader.short(delimiter, _MAX_PREAMBLE_BYTES, "what stands before the first boundary is")
     while await reader.line() == b"":
         headers = _headers(await reader.block())

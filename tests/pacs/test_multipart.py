@@ -101,6 +101,9 @@ async def test_another_boundary_than_promised_is_broken() -> None:
         "multipart/related",
         'multipart/related; boundary=""',
         f"multipart/related; boundary={'x' * 71}",
+        "multipart/related; boundary*",
+        "multipart/related; boundary=\N{EURO SIGN}",
+        "multipart/related; boundary*=utf-8''%E2%82%AC",
     ],
 )
 def test_a_content_type_without_a_boundary_is_broken(content_type: str) -> None:
@@ -111,3 +114,15 @@ def test_a_content_type_without_a_boundary_is_broken(content_type: str) -> None:
 def test_media_types_are_read_with_their_parameters() -> None:
     media_type = MediaType.parse('Multipart/Related; type="application/dicom"; BOUNDARY="a b;c"')
     assert media_type == MediaType("multipart/related", {"type": "application/dicom", "boundary": "a b;c"})
+
+
+@pytest.mark.parametrize(
+    "parameter", ["boundary*=utf-8''b0undary", "boundary*0=b0un; boundary*1=dary", "boundary*=no-charset''b0undary"]
+)
+def test_extended_parameters_are_texts_as_others_are(parameter: str) -> None:
+    assert multipart.boundary_of(f"multipart/related; {parameter}") == BOUNDARY
+
+
+@given(st.text(max_size=60) | st.from_regex(r"multipart/related; ?[a-z*0-9]{1,6}=[a-z0-9'%\"=?*;-]{0,20}"))
+def test_no_header_breaks_the_reading_of_media_types(header: str) -> None:
+    assert all(isinstance(text, str) for text in MediaType.parse(header).parameters.values())
