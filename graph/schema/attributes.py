@@ -11,6 +11,7 @@ import strawberry
 from pydicom.datadict import dictionary_VM, dictionary_VR, tag_for_keyword
 from strawberry.types.base import get_object_definition
 from strawberry.types.field import StrawberryField
+from strawberry.utils.str_converters import to_camel_case
 
 from graph.schema.naming import field_name
 from graph.schema.selection import selected
@@ -82,9 +83,8 @@ def selected_keywords(info: strawberry.Info[Any, Any], cls: type, *paths: str) -
     if "dicom" in names:
         return frozenset({"all"})
     fields = get_object_definition(cls, strict=True).fields
-    return frozenset(
-        keyword for field in fields if field.graphql_name in names and (keyword := field.metadata.get(_KEYWORD))
-    )
+    wanted = (field for field in fields if (field.graphql_name or to_camel_case(field.python_name)) in names)
+    return frozenset(keyword for field in wanted if (keyword := field.metadata.get(_KEYWORD)))
 
 
 def _field(

@@ -1,3 +1,4 @@
+import datetime as dt
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -148,6 +149,21 @@ async def test_counts_modalities_and_asked_for_fields(archive: Archive) -> None:
     assert series["00201209"]["Value"] == [3]
     assert series["00100020"]["Value"] == ["P1"]
     assert series["00180015"]["Value"] == ["HEAD"]
+
+
+async def test_a_study_is_updated_by_every_object_that_comes(archive: Archive) -> None:
+    async def updated(path: str) -> str:
+        found = await archive.search(path, StudyInstanceUID="1.1", includefield="StudyUpdateDateTime")
+        (moment,) = {one["0008041F"]["Value"][0] for one in found}
+        assert dt.datetime.strptime(moment, "%Y%m%d%H%M%S.%f%z") < dt.datetime.now(dt.UTC)
+        return str(moment)
+
+    await fill(archive)
+    before = await updated("/studies")
+    assert await updated("/series") == before
+    await archive.store(instance(PatientID="P1", StudyInstanceUID="1.1", SOPInstanceUID="1.1.9"))
+    assert await updated("/series") == await updated("/studies") > before
+    assert (await archive.get("/studies", StudyUpdateDateTime=before)).status_code == 400
 
 
 async def test_all_fields_are_those_of_the_level(archive: Archive) -> None:

@@ -1,0 +1,54 @@
+"""What is remembered of kept objects is what would be made of them anew."""
+
+from pathlib import Path
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+
+from graph.app import create_app
+from graph.settings import Settings
+from tests.graph.api import Api
+from tests.samples import Exam
+
+ROWS = 10
+QUERY = """query ($p: String!) {{ studies(patientID: $p) {{ nodes {{ series {{ instances {{ {} }} }} }} }} }}"""
+SELECTIONS = [
+    "sopInstanceUID instanceNumber rows fileURL",
+    "rows sopInstanceUID fileURL instanceNumber",
+    "uid: sopInstanceUID again: sopInstanceUID url: fileURL sopClassName",
+    "sopInstanceUID thumbnail(size: 8) { contentType url }",
+    "__typename instanceNumber dicom",
+]
+HOSTS = ["http://127.0.0.1:8000", "http://localhost:8000"]
+
+
+@pytest.fixture
+async def patient_id(api: Api) -> str:
+    """A patient with one series."""
+    exam = Exam()
+    first = exam.image(InstanceNumber=1)
+    images = [first, *(exam.image(first.series, InstanceNumber=number) for number in range(2, ROWS + 1))]
+    await api.upload(*(image.content for image in images))
+    return exam.patient_id
+
+
+async def answer(app: Starlette, host: str, selection: str, patient_id: str) -> bytes:
+    body = {"query": QUERY.format(selection), "variables": {"p": patient_id}}
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=host, timeout=30) as client:
+        return (await client.post("/graphql", json=body)).content
+
+
+async def test_answers_are_the_same_in_any_order_of_queries_and_under_any_name(
+    app: Starlette, settings: Settings, tmp_path: Path, patient_id: str
+) -> None:
+    slow = create_app(
+        settings.model_copy(update={"compiled_selections": False, "cache_bytes": 0, "data_dir": tmp_path / "slow"})
+    )
+    async with slow.router.lifespan_context(slow):
+        for _ in range(3):
+            for selection in SELECTIONS:
+                for host in HOSTS:
+                    found = await answer(app, host, selection, patient_id)
+                    assert found == await answer(slow, host, selection, patient_id)
+                    assert found.count(b"sopInstanceUID") in (0, ROWS)
