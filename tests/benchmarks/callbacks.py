@@ -13,9 +13,9 @@ from pymongo.write_concern import WriteConcern
 
 from pacs.uids import new_uid
 from tests.benchmarks.figure import Figure, percentile
-from tests.benchmarks.measuring import ROUNDS, Times, milliseconds_of, rate
+from tests.benchmarks.measuring import ROUNDS, Times, blocked_milliseconds, milliseconds_of, rate, unblocked
+from tests.benchmarks.watched import WatchedServer
 from tests.real.mongo import fresh_database
-from tests.real.server import ServerProcess
 
 _AT_ONCE = 32
 _CALLBACKS = 3_200
@@ -32,15 +32,18 @@ def callbacks(folder: Path) -> Iterator[Figure]:
 
 
 def _measured(folder: Path, store: str, url: str | None) -> Iterator[Figure]:
-    server = ServerProcess(folder, LOG_LEVEL="error", **({"DATABASE_URL": url} if url else {}))
+    server = WatchedServer(folder, LOG_LEVEL="error", **({"DATABASE_URL": url} if url else {}))
     server.start()
     try:
         each: list[float] = []
         posted: list[float] = []
         inserted: list[float] = []
+        blocked: list[float] = []
         for number in range(ROUNDS):
             bodies = [orjson.dumps({"StudyInstanceUID": new_uid(), "PatientID": f"P{n}"}) for n in range(_CALLBACKS)]
+            blocked_milliseconds(server)
             posted.append(milliseconds_of(_post_all, server.port, bodies, each))
+            blocked.append(blocked_milliseconds(server))
             insert, place = (_into_mongo, url) if url else (_into_sqlite, str(folder / f"raw-{number}.sqlite"))
             inserted.append(milliseconds_of(insert, place, bodies))
     finally:
@@ -49,6 +52,7 @@ def _measured(folder: Path, store: str, url: str | None) -> Iterator[Figure]:
     met = bool(figure.met) and figure.value >= 1000
     yield Figure(figure.name, figure.value, "/s", figure.ratio, f"{_TARGET}{store}", figure.yardstick, met)
     yield Figure(f"a callback among {_AT_ONCE}, {store}, p99", percentile(each, 99), "ms")
+    yield unblocked(f"callbacks, {store}", blocked)
 
 
 def _post_all(port: int, bodies: list[bytes], each: list[float]) -> None:

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+import httpx
+
 from tests.benchmarks.figure import Figure, percentile
+from tests.real.server import ServerProcess
 
 ROUNDS = 5
 """How often what takes seconds is measured; what takes milliseconds, more often."""
@@ -58,6 +61,17 @@ def rate(name: str, amount: float, unit: str, times: Times, target: str, least: 
     """`amount` a second by the first way, as a multiple of the second, which must be at least `least`."""
     ours, theirs = (1000 * amount / times.median(way) for way in (0, 1))
     return Figure(name, ours, unit, ours / theirs, target, theirs, ours / theirs >= least)
+
+
+def blocked_milliseconds(server: ServerProcess) -> float:
+    """The longest that the event loop of a `WatchedServer` kept others waiting since this was last asked."""
+    return float(httpx.get(f"{server.url}/watchdog", timeout=60).text)
+
+
+def unblocked(work: str, blocked: list[float]) -> Figure:
+    """The median of what `blocked_milliseconds` told of each round of some work."""
+    longest = median(blocked)
+    return Figure(f"longest wait in the event loop, {work}", longest, "ms", target="≤ 25 ms", met=longest <= 25)
 
 
 def cpu_seconds(pid: int) -> float:

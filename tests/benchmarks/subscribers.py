@@ -10,6 +10,8 @@ import orjson
 
 from pacs.uids import new_uid
 from tests.benchmarks.figure import Figure, percentile
+from tests.benchmarks.measuring import blocked_milliseconds, unblocked
+from tests.benchmarks.watched import WatchedServer
 from tests.real.server import ServerProcess, rss_bytes
 
 _EVENTS = 15
@@ -25,10 +27,10 @@ def subscribers(folder: Path) -> Iterator[Figure]:
     """One, a hundred, a thousand."""
     for count in (1, 100, _MANY):
         (folder / str(count)).mkdir()
-        server = ServerProcess(folder / str(count), LOG_LEVEL="error")
+        server = WatchedServer(folder / str(count), LOG_LEVEL="error")
         server.start()
         try:
-            delays, connection_bytes = asyncio.run(_measured(server, count))
+            delays, connection_bytes, blocked = asyncio.run(_measured(server, count))
         finally:
             server.stop()
         most = {1: 100.0, _MANY: 200.0}.get(count)
@@ -40,9 +42,10 @@ def subscribers(folder: Path) -> Iterator[Figure]:
         if count == _MANY:
             kib = connection_bytes / 1024
             yield Figure("memory a connection", kib, "KiB", target="≤ 48 KiB", met=kib <= 48)
+            yield unblocked(f"one event to {count:,} subscribers", blocked)
 
 
-async def _measured(server: ServerProcess, count: int) -> tuple[list[float], float]:
+async def _measured(server: ServerProcess, count: int) -> tuple[list[float], float, list[float]]:
     before = rss_bytes(server.pid)
     everybody: list[_Subscriber] = []
     for start in range(0, count, _AT_ONCE):
@@ -50,18 +53,21 @@ async def _measured(server: ServerProcess, count: int) -> tuple[list[float], flo
     await asyncio.sleep(1)
     connection_bytes = (rss_bytes(server.pid) - before) / count
     delays: list[float] = []
+    blocked: list[float] = []
     async with httpx.AsyncClient(base_url=server.url, timeout=60) as client:
         for number in range(_EVENTS + 1):
+            await asyncio.to_thread(blocked_milliseconds, server)
             started = time.perf_counter()
             body = {"StudyInstanceUID": new_uid(), "PatientID": "P", "ModalitiesInStudy": "CT", "StudyDate": "20260102"}
             (await client.post("/new-exam-callback", json=body)).raise_for_status()
             times = await asyncio.wait_for(asyncio.gather(*(one.event() for one in everybody)), 20)
             if number:
                 delays += [(at - started) * 1000 for at in times]
+                blocked.append(await asyncio.to_thread(blocked_milliseconds, server))
             await asyncio.sleep(_PAUSE_SECONDS)
     for one in everybody:
         one.transport.close()
-    return delays, connection_bytes
+    return delays, connection_bytes, blocked
 
 
 class _Subscriber(asyncio.Protocol):

@@ -29,6 +29,8 @@ _ONE_CLIENT = {"RATE_PER_SECOND": "0", "CALLBACK_RATE_PER_SECOND": "0", "MAX_SOC
 class ServerProcess:
     """A server on a port and a data folder that stay the same through its restarts."""
 
+    module = "graph.cli"
+
     def __init__(self, folder: Path, *arguments: str, **environment: str) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -64,7 +66,7 @@ class ServerProcess:
         """Starts the server and does not wait."""
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "graph.cli", "serve", *self._arguments],
+                [sys.executable, "-m", self.module, "serve", *self._arguments],
                 env=self._environment,
                 stdout=log,
                 stderr=log,
