@@ -1,25 +1,19 @@
 """One association as the acceptor: admitted, served message by message, and gone without a trace when it ends."""
 
 import socket
-import ssl
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import structlog
 from pynetdicom import evt
-from pynetdicom.acse import ACSE
-from pynetdicom.ae import ApplicationEntity
 from pynetdicom.association import Association
 from pynetdicom.dimse_primitives import C_ECHO, C_GET, C_MOVE, C_STORE
-from pynetdicom.pdu_primitives import A_ASSOCIATE
 from pynetdicom.service_class import StorageServiceClass, VerificationServiceClass
 from pynetdicom.sop_class import uid_to_service_class
 from pynetdicom.transport import AddressInformation
 
+from pacs.archive.dimse.admission import Admission, House
 from pacs.archive.dimse.connection import Connection
 from pacs.archive.dimse.messages import LARGEST_PDU_BYTES, Messages, discard
-from pacs.archive.dimse.negotiation import Offer
 from pacs.archive.dimse.requests import event_of, log_failure, refuse, refuses_class, watched
 from pacs.archive.dimse.retrieval import retrieve
 from pacs.archive.dimse.service import Sending, Sink
@@ -28,27 +22,6 @@ from pacs.archive.dimse.upper_layer import UpperLayer
 log = structlog.get_logger(__name__)
 
 _END_SECONDS = 5.0
-_UNKNOWN_CALLER = (0x01, 0x01, 0x03)  # permanent, by the user: calling AE title not recognised (PS3.8 §9.3.4)
-_TOO_MANY = (0x02, 0x03, 0x02)  # transient, by the provider: local limit exceeded
-
-Refusal = tuple[int, int, int]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class House:
-    """What all associations of a server share.
-
-    `admits` tells whether a caller of a title and an address is welcome, `is_full` whether there are too many;
-    `ended` is told when an association is gone.
-    """
-
-    ae: ApplicationEntity
-    ae_title: str
-    offer: Offer
-    tls: ssl.SSLContext | None
-    admits: Callable[[str, str], bool]
-    is_full: Callable[[], bool]
-    ended: Callable[["ArchiveAssociation"], None]
 
 
 class ArchiveAssociation(Association):
@@ -59,7 +32,7 @@ class ArchiveAssociation(Association):
         self.house = house
         self.is_busy = False
         self.name = "dimse-association"
-        self.acse = _Admission(self)
+        self.acse = Admission(self)
         self.dul = UpperLayer(self)
         self.dimse = self._messages = Messages(self, self)
         self.acse_timeout = house.ae.acse_timeout  # once more: these are timers of the upper layer
@@ -137,6 +110,7 @@ class ArchiveAssociation(Association):
             self.abort()
         finally:
             discard(msg)
+            self.dul._idle_timer.restart()  # the peer was silent because it waited for us
             self._is_paused = False
             self.is_busy = False
 
@@ -178,35 +152,3 @@ class ArchiveAssociation(Association):
         self.house.ended(self)
         how = "aborted" if self.is_aborted else "rejected" if self.is_rejected else "released"
         log.info("dimse_association_ended", caller=self.caller, how=how)
-
-
-class _Admission(ACSE):
-    """Negotiation with what the server offers, for those who may call."""
-
-    def _negotiate_as_acceptor(self) -> None:
-        association = cast(ArchiveAssociation, self.assoc)
-        request = cast(A_ASSOCIATE, association.requestor.primitive)
-        refusal = self._refusal(association, request)
-        if refusal is not None:
-            association.requestor.ae_title = getattr(request, "calling_ae_title", "")
-            log.warning("dimse_caller_refused", caller=association.caller, reason=refusal)
-            self.send_reject(*refusal)
-            evt.trigger(association, evt.EVT_REJECTED, {})
-            association.kill()
-            return
-        received = {str(uid) for uid, role in association.requestor.role_selection.items() if role.scp_role}
-        association.acceptor.supported_contexts = association.house.offer.contexts(
-            request.presentation_context_definition_list, received
-        )
-        super()._negotiate_as_acceptor()
-        log.info("dimse_association_begun", caller=association.caller, contexts=len(association.accepted_contexts))
-
-    @staticmethod
-    def _refusal(association: ArchiveAssociation, request: Any) -> Refusal | None:
-        house = association.house
-        address = association.requestor.address_info
-        if house.is_full():
-            return _TOO_MANY
-        if address is None or not house.admits(request.calling_ae_title, address.address):
-            return _UNKNOWN_CALLER
-        return None

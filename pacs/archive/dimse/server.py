@@ -12,7 +12,8 @@ from contextlib import suppress
 import structlog
 
 from pacs.archive.dimse import tls
-from pacs.archive.dimse.associations import ArchiveAssociation, House
+from pacs.archive.dimse.admission import House
+from pacs.archive.dimse.associations import ArchiveAssociation
 from pacs.archive.dimse.entity import application_entity
 from pacs.archive.dimse.negotiation import Offer
 from pacs.archive.dimse.options import DimseOptions
