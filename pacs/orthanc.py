@@ -57,6 +57,14 @@ class Orthanc:
     def __init__(self, web: DicomWeb) -> None:
         self._web = web
 
+    async def version(self) -> str | None:
+        """As it says, e.g. `1.10.1`; None when it is no Orthanc that answers."""
+        try:
+            system = await self._get("system")
+        except PacsFault:
+            return None
+        return _text(system.get("Version")) if "DicomAet" in system else None
+
     async def changes(self, after: int, limit: int) -> Changes:
         """At most `limit` changes behind number `after`."""
         return _changes(await self._get(f"changes?since={after}&limit={limit}"), after)

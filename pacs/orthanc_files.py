@@ -15,6 +15,7 @@ import structlog
 
 from pacs.dicomweb import Answer, DicomWeb, PacsAddress, pieces
 from pacs.errors import NotFound, PacsFault, PacsUnauthorized, PacsUnavailable
+from pacs.orthanc import Orthanc
 from pacs.retrieved import checked
 from pacs.studies import ObjectFile
 from pacs.uids import is_uid
@@ -81,12 +82,11 @@ class OrthancFiles:
     async def _look(self) -> bool | None:
         """None where only DICOMweb may tell whether the PACS is off: gateways say 502 or 503 of a path they lack."""
         try:
-            system = _json(await self._web.request("GET", "system"))
-        except (PacsUnauthorized, NotFound, PacsFault):
-            system = None
+            is_there = await Orthanc(self._web).version() is not None
+        except (PacsUnauthorized, NotFound):
+            is_there = False
         except PacsUnavailable:
             return None
-        is_there = isinstance(system, dict) and "DicomAet" in system
         log.info("objects are retrieved", way="Orthanc's REST API" if is_there else "DICOMweb")
         return is_there
 

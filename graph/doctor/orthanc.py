@@ -1,32 +1,29 @@
 """Orthanc: what its own REST API tells of its settings, and whether lost events can be found there."""
 
-from urllib.parse import urlsplit
-
-from graph.archives import orthanc_address
+from graph.archives import orthanc_address, pacs_address
 from graph.doctor.findings import Finding, Findings, note, ok, problem
 from graph.doctor.reasons import trouble
 from graph.settings import Settings
-from pacs.dicomweb import DicomWeb
+from pacs.dicomweb import DicomWeb, PacsAddress
 from pacs.errors import PacsError
-from pacs.orthanc import Orthanc
+from pacs.orthanc import Orthanc, api_address
 
 _UTF8 = "Utf8"
 
 
 async def examine_orthanc(settings: Settings) -> Findings:
     """At RECONCILE_URL; without one, where the PACS's own root may be, and silent if no Orthanc is there."""
-    url = settings.reconcile_url or _root(settings.pacs_url)
-    if url is None:
+    address = _address(settings)
+    if address is None:
         return
-    address = orthanc_address(settings, url)
     web = DicomWeb(address)
     try:
-        system = (await web.request("GET", "system")).json()
-        if not isinstance(system, dict) or "DicomAet" not in system:
+        version = await Orthanc(web).version()
+        if version is None:
             if settings.reconcile_url:
                 yield problem("is not Orthanc", "set RECONCILE_URL to the root of Orthanc's REST API")
             return
-        yield ok(f"is Orthanc {str(system.get('Version', ''))[:20]}")
+        yield ok(f"is Orthanc {version[:20]}")
         yield await _encoding(web)
         yield await _changes(web, settings)
     except PacsError as error:
@@ -36,12 +33,10 @@ async def examine_orthanc(settings: Settings) -> Findings:
         await web.aclose()
 
 
-def _root(pacs_url: str | None) -> str | None:
-    """Of the server that has the DICOMweb root, e.g. http://orthanc:8042/dicom-web."""
-    if pacs_url is None:
-        return None
-    parts = urlsplit(pacs_url)
-    return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/').rpartition('/')[0]}"
+def _address(settings: Settings) -> PacsAddress | None:
+    if settings.reconcile_url:
+        return orthanc_address(settings, settings.reconcile_url)
+    return api_address(pacs_address(settings)) if settings.pacs_url else None
 
 
 async def _encoding(web: DicomWeb) -> Finding:

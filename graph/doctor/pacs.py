@@ -11,7 +11,8 @@ from graph.settings import Settings
 from pacs.attributes import Dataset
 from pacs.decoding import decodes_queries
 from pacs.dicomweb import DicomWeb, PacsAddress
-from pacs.errors import PacsError
+from pacs.errors import NotFound, PacsError, PacsFault
+from pacs.orthanc import Orthanc
 from pacs.queries import Match
 from pacs.studies import Studies
 from pacs.uids import is_uid
@@ -38,7 +39,9 @@ async def examine_pacs(settings: Settings) -> Findings:
         try:
             rows = [Dataset(row) for row in await web.search("studies", f"limit={_ROWS}")]
         except PacsError as error:
-            yield trouble(error, "PACS", has_credentials=bool(address.username or address.token))
+            yield await _orthancs_own_root(web, error) or trouble(
+                error, "PACS", has_credentials=bool(address.username or address.token)
+            )
             return
         yield ok(f"reachable, answers a search in {(time.perf_counter() - started) * 1000:.0f} ms")
         if address.socket is None:
@@ -65,6 +68,18 @@ async def _examine(web: DicomWeb, rows: list[Dataset]) -> Findings:
     async for finding in examine_pictures(web, place.study, place.series, place.instance):
         yield finding
     yield await _retrieve(web, place)
+
+
+async def _orthancs_own_root(web: DicomWeb, error: PacsError) -> Finding | None:
+    """The finding that this is the trouble; None when it is not."""
+    if not isinstance(error, NotFound | PacsFault):
+        return None
+    try:
+        version = await Orthanc(web).version()
+    except PacsError:
+        return None
+    url = web.address.url
+    return problem("is Orthanc's own root, not its DICOMweb's", f"set PACS_URL={url}/dicom-web") if version else None
 
 
 async def _credentials(address: PacsAddress) -> Finding:

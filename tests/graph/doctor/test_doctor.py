@@ -119,6 +119,15 @@ async def test_what_is_wrong_with_a_pacs_is_named(tmp_path: Path, script: Script
     assert "tell-nobody" not in said
 
 
+async def test_orthancs_own_root_is_told_from_that_of_its_dicomweb(tmp_path: Path) -> None:
+    async with plain_http(FakeOrthanc().app) as url:
+        is_well, said = await report(naming(tmp_path, url))
+
+    assert not is_well
+    assert "PROBLEM  is Orthanc's own root, not its DICOMweb's" in said
+    assert f"→ set PACS_URL={url}/dicom-web" in said
+
+
 async def test_missing_credentials_are_named(tmp_path: Path) -> None:
     async with scripted_pacs(answering(401, b"", "text/plain")) as pacs:
         _, said = await report(naming(tmp_path, pacs.url))

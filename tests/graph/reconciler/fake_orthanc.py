@@ -96,6 +96,8 @@ class FakeOrthanc:
         self.asked[path] += 1
         if path in self.answers:
             return self.answers[path]
+        if path == "/system":
+            return JSONResponse({"DicomAet": "ORTHANC", "Version": "1.10.1"})
         if path == "/changes":
             return self._changes(request)
         kind, _, id = path.strip("/").partition("/")
