@@ -27,6 +27,7 @@ from pacs.rendering.request import CONTENT_TYPES
 from pacs.retrieved import AS_STORED
 
 _METADATA_AT_ONCE = 500
+_DECODED_AT_ONCE = 2
 _IN_SYNTAXES = tuple(f"{http.PARTS_OF_DICOM}; transfer-syntax={syntax}" for syntax in (EXPLICIT, ANY_SYNTAX))
 
 
@@ -73,7 +74,11 @@ class RetrieveService:
     async def parts(self, request: Request, files: Sequence[File], accepted: Sequence[str | None]) -> list[Part]:
         """The files as parts; 406 if one of them can be sent in none of the transfer syntaxes."""
         held = Held(request.is_disconnected)
-        return [await self._encoder.part(instance, path, accepted, held) for instance, path in files]
+        found: list[Part] = []
+        for start in range(0, len(files), _DECODED_AT_ONCE):
+            some = files[start : start + _DECODED_AT_ONCE]
+            found += await asyncio.gather(*(self._encoder.part(one, path, accepted, held) for one, path in some))
+        return found
 
     @transaction(produces=representations.MEDIA_TYPES)
     async def metadata(self, request: Request) -> Response:
