@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from pacs.archive import connections
+from pacs.archive.connections import Connection
 from pacs.archive.faults import ArchiveUnusable, reason
 
 T = TypeVar("T")
@@ -85,7 +86,7 @@ class Database:
         for number, script in enumerate(self._versions[version:], start=version + 1):
             self._writing.executescript(f"BEGIN; {script} PRAGMA user_version = {number}; COMMIT;")
 
-    def _connect(self) -> sqlite3.Connection:
+    def _connect(self) -> Connection:
         return connections.connect(self._path, timeout_seconds=_BUSY_SECONDS)
 
     def _shut_down(self) -> None:

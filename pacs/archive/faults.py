@@ -31,7 +31,7 @@ class DamagedFile(Exception):
 
 
 class DamagedIndex(sqlite3.DatabaseError):
-    """A value of a database is not what was written; SQLite itself checks only how its pages hang together."""
+    """A database is not what was written: SQLite itself checks only how its pages hang together."""
 
 
 class ArchiveUnusable(RuntimeError):
@@ -51,7 +51,7 @@ FULL = Fault("disk_full", 507, "the archive's disk is full, or its quota used up
 NOT_WRITTEN = Fault("disk_not_written", 507, "the archive cannot write to its disk")
 NOT_WRITABLE = Fault("not_writable", 503, "the archive's folder may not be written to")
 BUSY = Fault("busy", 503, "the archive is short of something: try again in a moment")
-DISK = Fault("disk_failed", 500, "the archive cannot read its disk")
+DISK = Fault("disk_failed", 500, "the archive cannot use its disk")
 FILE = Fault("file_damaged", 500, "a stored file is missing or damaged; `dicom-graph archive check` lists such files")
 INDEX = Fault("index_damaged", 500, "the archive's index is damaged; `dicom-graph archive check` says how")
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from pacs.archive import connections
+from pacs.archive.connections import Connection
 from pacs.archive.faults import ArchiveUnusable
 from pacs.archive.writer import Writer
 
@@ -46,7 +47,7 @@ class Index:
 
     def open(self) -> None:
         """Creates the schema where there is none and starts to work. `IndexTooNew`, `sqlite3.Error`."""
-        connection = self._connect()
+        connection = self._connect(create=True)
         try:
             connection.execute("PRAGMA journal_mode = WAL")
             _migrate(connection)
@@ -84,9 +85,13 @@ class Index:
             self._connections.append(connection)
         return connection
 
-    def _connect(self) -> sqlite3.Connection:
+    def _connect(self, *, create: bool = False) -> Connection:
         return connections.connect(
-            self._path, timeout_seconds=_WAIT_SECONDS, cache_kib=_CACHE_KIB, statements=_STATEMENTS_CACHED
+            self._path,
+            timeout_seconds=_WAIT_SECONDS,
+            cache_kib=_CACHE_KIB,
+            statements=_STATEMENTS_CACHED,
+            create=create,
         )
 
 

@@ -16,7 +16,7 @@ from typing import Any, Generic, TypeVar
 
 import structlog
 
-from pacs.archive.connections import roll_back
+from pacs.archive.connections import Connection, roll_back
 from pacs.archive.faults import decoding
 
 log = structlog.get_logger(__name__)
@@ -35,9 +35,9 @@ class _Job(Generic[T]):
 class Writer:
     """Writes over a connection of its own, which `connect` makes."""
 
-    def __init__(self, connect: Callable[[], sqlite3.Connection]) -> None:
+    def __init__(self, connect: Callable[[], Connection]) -> None:
         self._connect = connect
-        self._connection: sqlite3.Connection | None = None
+        self._connection: Connection | None = None
         self._jobs: queue.SimpleQueue[_Job[Any] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._write_all, name="archive-index")
 
@@ -87,6 +87,7 @@ class Writer:
         try:
             connection.execute("BEGIN IMMEDIATE")
             done = [(job, result) for job in jobs if (result := _run(connection, job)) is not _FAILED]
+            connection.check_place()
             connection.execute("COMMIT")
         except Exception:
             roll_back(connection)

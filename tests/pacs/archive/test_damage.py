@@ -11,6 +11,7 @@ from pacs.archive.faults import FILE, INDEX
 from pacs.archive.options import ArchiveOptions
 from tests.pacs.archive.samples import instance, wheel_file
 from tests.pacs.archive.serving import Archive, parts_of, running
+from tests.pacs.archive.ups_server import JSON, ups
 
 STUDY, SERIES = "/studies/1.2.3.1", "/studies/1.2.3.1/series/1.2.3.1.1"
 LARGE_BYTES = 1_500_000
@@ -187,3 +188,20 @@ async def test_a_broken_index_is_told_by_every_service_and_hurts_no_other(broken
     assert (await broken.get("/workitems")).status_code == 204
     assert list((tmp_path / "incoming").iterdir()) == []
     assert len(list((tmp_path / "files").rglob("*.dcm"))) == 1
+
+
+async def test_what_would_be_lost_with_a_removed_index_or_worklist_is_not_acknowledged(
+    archive: Archive, data_dir: Path
+) -> None:
+    for name in ("index.sqlite", "worklist.sqlite"):
+        (data_dir / name).rename(data_dir / f"{name}.away")
+    stored = await archive.store(numbered(9))
+    scheduled = await archive.client.post(f"{archive.url}/workitems?2.25.1", json=ups(), headers=JSON)
+    assert [stored.status_code, scheduled.status_code] == [500, 500]
+    assert (await archive.get("/studies")).status_code in {200, 500}
+    assert not (data_dir / "index.sqlite").exists()
+    for name in ("index.sqlite", "worklist.sqlite"):
+        (data_dir / f"{name}.away").rename(data_dir / name)
+    stored = await archive.store(numbered(9))
+    scheduled = await archive.client.post(f"{archive.url}/workitems?2.25.1", json=ups(), headers=JSON)
+    assert [stored.status_code, scheduled.status_code] == [200, 201]
