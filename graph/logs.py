@@ -5,6 +5,7 @@ Lines carry names of operations, durations and outcomes; never patient data, tok
 
 import logging
 import sys
+import warnings
 from contextvars import ContextVar
 
 import structlog
@@ -36,8 +37,11 @@ def configure(level: str = "info") -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    for chatty in ("httpx", "httpcore", "pydicom", "pynetdicom", "uvicorn.access"):
+    for chatty in ("httpx", "httpcore", "uvicorn.access"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    for quoting in ("pydicom", "pynetdicom"):  # their messages quote the values of datasets
+        logging.getLogger(quoting).disabled = True  # unlike a level, they do not set it at import
+        warnings.filterwarnings("ignore", module=rf"{quoting}(\.|$)")
 
 
 def _add_request_id(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
