@@ -49,6 +49,15 @@ class Settings(
             )
         return self
 
+    @model_validator(mode="after")
+    def _somebody_may_call(self) -> Self:
+        if self.dimse_port is not None and not self.on_loopback and not self.dimse_host and not self.dimse_peers:
+            raise ValueError(
+                f"DIMSE_PORT: HOST={self.host} is not a loopback address, so only peers may call: name them in "
+                "DIMSE_PEERS, or set DIMSE_HOST=127.0.0.1"
+            )
+        return self
+
     @property
     def is_for_trying(self) -> bool:
         """Whether nobody but the person at this machine is served: then it shows what helps to try it."""

@@ -160,6 +160,14 @@ def test_off_loopback_clients_and_pacs_prove_who_they_are(changes: dict[str, str
             assert load(host=host, **changes).host == host
 
 
+def test_off_loopback_the_dicom_network_needs_peers_or_an_address_of_its_own() -> None:
+    away = {**_TOKENS, "jwt_secret": _SECRET, "callback_token": "token", "host": "192.0.2.1", "dimse_port": "11112"}
+    with pytest.raises(SettingsError, match="DIMSE_PEERS, or set DIMSE_HOST"):
+        load(**away)
+    assert load(**away, dimse_peers="CT1=scanner:104").dimse_port == 11112
+    assert load(**away, dimse_host="127.0.0.1").dimse_port == 11112
+
+
 def test_graphiql_and_introspection_are_off_with_authentication_unless_they_are_set() -> None:
     authenticated = {**_TOKENS, "jwt_secret": _SECRET}
     assert (load().serves_graphiql, load().serves_introspection) == (True, True)

@@ -152,6 +152,8 @@ def probe(options: DimseOptions) -> None:
             tls.calling(options.tls)
     except OSError as error:
         raise OSError("TLS on the DICOM network: certificate, key and authority are no PEM files that fit") from error
+    if not is_loopback(options.host) and not options.peers:
+        raise OSError(f"on {options.host}, which is no loopback address, only peers may call: name some")
     try:
         _listener(options).close()
     except OSError as error:

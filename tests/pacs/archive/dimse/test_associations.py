@@ -354,4 +354,6 @@ def test_a_taken_port_and_files_that_do_not_fit_are_told_in_a_sentence(tmp_path:
     text.write_text("no PEM")
     with pytest.raises(OSError, match="PEM"):
         server.probe(DimseOptions(port=0, tls=TlsFiles(text, text)))
+    with pytest.raises(OSError, match="only peers may call"):
+        server.probe(DimseOptions(port=0, host="0.0.0.0"))
     server.probe(DimseOptions(port=0))
