@@ -23,7 +23,8 @@ from graph.engine.negotiation import RESPONSE_JSON, answer_type, prefers_page
 from graph.engine.operation import Operation, current_operation
 from graph.engine.requests import read_request
 from graph.engine.schema import ContractSchema
-from graph.engine.socket import Socket, SocketOptions
+from graph.engine.socket import Socket
+from graph.engine.socket_options import SocketOptions
 from graph.engine.uploads import UploadLimits
 from graph.errors import ContractError, ErrorCode, bad_input
 from graph.socket_counts import SocketCounts
