@@ -43,7 +43,7 @@ class SteadyTransport(httpx.AsyncHTTPTransport):
         exchange = _Exchange()
         exchange.task = asyncio.create_task(self._send(exchange, request))
         self._exchanges.add(exchange.task)
-        exchange.task.add_done_callback(self._exchanges.discard)
+        exchange.task.add_done_callback(self._ended)
         try:
             return await asyncio.shield(exchange.task)
         except asyncio.CancelledError:
@@ -57,6 +57,11 @@ class SteadyTransport(httpx.AsyncHTTPTransport):
         if self._exchanges:
             await asyncio.wait(self._exchanges)
         await super().aclose()
+
+    def _ended(self, task: "asyncio.Task[httpx.Response]") -> None:
+        self._exchanges.discard(task)
+        if not task.cancelled():
+            task.exception()  # of one that was abandoned nobody asks, which asyncio would report
 
     async def _send(self, exchange: "_Exchange", request: httpx.Request) -> httpx.Response:
         _current.set(exchange)

@@ -1,6 +1,7 @@
 """Cancelled at every moment of an exchange: the only connection is there for the next one."""
 
 import asyncio
+import gc
 from collections.abc import Awaitable, Callable
 from random import Random
 
@@ -88,3 +89,29 @@ async def test_a_crowd_that_is_cancelled_at_random_leaves_all_connections(seed: 
         await web.search("studies")
         await web.aclose()
         await pacs.until_closed()
+
+
+async def test_who_gives_up_waiting_for_a_connection_leaves_no_failure_that_nobody_hears_of() -> None:
+    """The only connection is busy for longer than the time for which httpx waits for one."""
+    unheard: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: unheard.append(context))
+
+    async def drips(exchange: Exchange) -> None:
+        await exchange.raw(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n")
+        for _ in range(9):
+            await exchange.raw(b"x")
+            await asyncio.sleep(0.05)
+
+    async with scripted_pacs(drips) as pacs:
+        web = DicomWeb(pacs.address(max_connections=1, timeout_seconds=0.2))
+        busy = asyncio.create_task(streams(web))
+        await asyncio.sleep(0.05)
+        waiting = asyncio.create_task(searches(web))
+        await asyncio.sleep(0.05)
+        waiting.cancel()
+        await asyncio.wait([busy, waiting])
+        await web.aclose()
+    del waiting  # which holds what it waited for
+    gc.collect()
+    await asyncio.sleep(0)
+    assert unheard == []
