@@ -114,7 +114,7 @@ class PictureService:
 
 def _headers(instances: Sequence[Instance], warnings: Sequence[str]) -> dict[str, str]:
     cache = _CACHE if len(instances) == 1 else "private, no-cache"
-    return {"cache-control": cache, **http.warning_header(warnings)}
+    return {"cache-control": cache, "vary": "accept", **http.warning_header(warnings)}
 
 
 async def _whole(picture: Picture) -> AsyncGenerator[bytes, None]:

@@ -28,6 +28,7 @@ async def test_every_level_is_shown_in_every_type(archive: Archive) -> None:
             for kind in ("jpeg", "png", "gif"):
                 answer = await archive.get(f"{level}/{resource}", f"image/{kind}", viewport="64,64")
                 assert answer.headers["content-type"] == f"image/{kind}"
+                assert answer.headers["vary"] == "accept"
                 assert (opened(answer).format, opened(answer).size) == (kind.upper(), (64, 64)), level
     assert (await archive.get(f"{url}/rendered")).headers["content-type"] == "image/jpeg"
 
