@@ -1,7 +1,6 @@
 """The thumbnails of a series, as a page asks for them: by six connections, from the API and from Orthanc."""
 
 import asyncio
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,7 +18,6 @@ _SIZE = 256
 _SIDE = 512
 _INLINE = """query ($p: String!, $study: UID!, $series: UID!) { instances(patientID: $p, studyInstanceUID: $study,
   seriesInstanceUID: $series) { thumbnail(size: 256) { dataURI } } }"""
-_SETTLED_SECONDS = 3.0
 
 
 def thumbnails(folder: Path) -> Iterator[Figure]:
@@ -32,7 +30,6 @@ def thumbnails(folder: Path) -> Iterator[Figure]:
         for number in range(ROUNDS + 1):
             series = _series(pixels)
             both.fill(series)
-            time.sleep(_SETTLED_SECONDS)
             theirs = _milliseconds(both.pacs.http_port, [_rendered(image) for image in series])
             first, again = (_milliseconds(both.server.port, [_thumbnail(image) for image in series]) for _ in range(2))
             if number:
