@@ -10,7 +10,6 @@ from starlette.middleware import Middleware
 from starlette.requests import HTTPConnection
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
-from graph import garbage
 from graph.access_records.actions import ANNOUNCE_EXAM
 from graph.access_records.log import AccessLog
 from graph.access_records.patients import Patients
@@ -97,7 +96,6 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
             settings, pacs, worklist, store, feed, access_log, *_rates(settings), authenticator=authenticator
         )
         await start_reconciler(app.state.services, stack)
-        garbage.tune()
         yield
 
 

@@ -15,7 +15,7 @@ from starlette.applications import Starlette
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
-from graph import logs
+from graph import garbage, logs
 from graph.app import create_app
 from graph.archive_process import ArchiveFailed, running_archive
 from graph.archives import needs_embedded
@@ -52,12 +52,19 @@ def from_environment() -> Starlette:
     """The application of one of several worker processes: one that died is replaced during an outage, too."""
     settings = load().model_copy(update={"database_wait_seconds": float("inf")})
     logs.configure(settings.log_level)
-    return create_app(settings)
+    return _created(settings)
+
+
+def _created(settings: Settings) -> Starlette:
+    """The application, in a process that runs nothing else."""
+    app = create_app(settings)
+    garbage.tune()
+    return app
 
 
 def _serve(settings: Settings, listener: socket.socket, workers: int) -> None:
     config = uvicorn.Config(
-        create_app(settings) if workers == 1 else f"{__name__}:from_environment",
+        _created(settings) if workers == 1 else f"{__name__}:from_environment",
         factory=workers > 1,
         workers=workers,
         http=GuardedProtocol,
