@@ -24,6 +24,10 @@ from persistence.store import Store
 
 _PICTURES_AT_ONCE = 8
 """For one client: as many as are made at once, so that somebody who is alone does not wait."""
+_DOWNLOADS_AT_ONCE = 24
+"""Of 32 connections (`PacsAddress.max_connections`); what is left does for queries, which are quick."""
+_PATIENTS_DOWNLOADS_AT_ONCE = 8
+"""Browsers ask a server for six things at once."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,10 @@ class Services:
     authenticator: Authenticator
     pictures: Shares = field(default_factory=lambda: Shares(_PICTURES_AT_ONCE))
     """Of the making of pictures: all have as many processes as there are cores."""
+    downloads: Shares = field(default_factory=lambda: Shares(_DOWNLOADS_AT_ONCE))
+    """Of the connections to the PACS: who reads a file slowly holds one all the while."""
+    downloads_of_patients: Shares = field(default_factory=lambda: Shares(_PATIENTS_DOWNLOADS_AT_ONCE))
+    """The same, for those who see one patient alone."""
 
 
 @dataclass

@@ -14,7 +14,7 @@ from graph.access_records.trail import AccessOutcome, Trail
 from graph.authentication.credentials import identify
 from graph.context import Services
 from graph.errors import ContractError, ErrorCode, bad_input, translate
-from graph.rates import Limited, Rates, client_key
+from graph.rates import Limited, Rates, client_key, client_of
 from graph.routes.problems import refusal
 from graph.viewer.sessions import SessionCookies, reader_of
 from graph.viewer.tokens import Subject
@@ -37,6 +37,7 @@ def guarded(
     """
     row = ROUTES.get(path)
     guards = [recorded(action), Middleware(_SignedIn, row=row), Middleware(Limited, rates=rates)]
+    guards += [Middleware(_Shared)] if row and row.door in _SESSION_DOORS else []
     return [*guards, Middleware(_Fenced)] if row and row.door in _BEARER_DOORS else guards
 
 
@@ -94,6 +95,21 @@ class _SignedIn:
             services.rates.admit(client_key(connection, who))
             raise ContractError(ErrorCode.FORBIDDEN, f"this is not for the role {who.role.value}")
         connection.state.fence = who.patient_id if permission is Permission.OWN else None
+
+
+class _Shared:
+    """The client's share of what the PACS sends; one more waits until one of its others has been sent."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        connection = HTTPConnection(scope)
+        services: Services = connection.app.state.services
+        is_staff = getattr(connection.state, "fence", "") is None
+        shares = services.downloads if is_staff else services.downloads_of_patients
+        async with shares.of(client_of(connection)):
+            await self._app(scope, receive, send)
 
 
 class _Fenced:

@@ -21,6 +21,7 @@ from graph.settings import Settings
 from graph.shares import Shares
 from graph.socket_counts import SocketCounts
 from pacs.pictures import Thumbnail
+from pacs.studies import ObjectFile
 from tests.graph.api import Api
 from tests.graph.conftest import serving
 from tests.graph.viewer_links import browser, opened, stored
@@ -231,6 +232,36 @@ async def test_pictures_of_one_client_are_made_few_at_a_time(
     await asyncio.gather(api.ask(query), *(api.http.get(f"{file}&size={n}") for n in range(1, 20)))
 
     assert at_once == [0, 8]
+
+
+@pytest.mark.attack("all connections to the PACS for one client, who reads its files slowly")
+@pytest.mark.parametrize(("with_session", "most"), [(True, 8), (False, 24)], ids=["a patient's session", "staff"])
+async def test_downloads_of_one_client_leave_connections_to_others(
+    app: Starlette, api: Api, monkeypatch: pytest.MonkeyPatch, with_session: bool, most: int
+) -> None:
+    at_once = [0, 0]
+
+    @asynccontextmanager
+    async def slowly(*_: object) -> AsyncIterator[ObjectFile]:
+        at_once[0] += 1
+        at_once[1] = max(at_once)
+        await asyncio.sleep(0.05)
+        at_once[0] -= 1
+        yield ObjectFile(1, body())
+
+    async def body() -> AsyncIterator[bytes]:
+        yield b"x"
+
+    (image,) = await stored(api, Exam())
+    file = f"/exams/studies/{image.study}/series/{image.series}/instance/{image.instance}?fileType=application/dicom"
+    async with browser(app) as client:
+        if with_session:
+            await opened(client, api, image.study)
+        monkeypatch.setattr(app.state.services.pacs, "retrieve", slowly)
+        answers = await asyncio.gather(*(client.get(file) for _ in range(30)))
+
+    assert {answer.status_code for answer in answers} == {200}
+    assert at_once == [0, most]
 
 
 @pytest.mark.attack("the PACS kept busy through /health/ready")
