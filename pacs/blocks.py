@@ -1,10 +1,10 @@
 """Blocks of bytes that a thread makes, one ahead of who sends them: disk and network work at the same time."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 
 
-async def read_ahead(blocks: Iterator[bytes]) -> AsyncIterator[bytes]:
+async def read_ahead(blocks: Iterator[bytes]) -> AsyncGenerator[bytes, None]:
     """The blocks, up to the first empty one, each made in a thread while the one before is used.
 
     When it ends, or is closed, no thread is at work on `blocks` any more.

@@ -51,7 +51,7 @@ async def store(web: DicomWeb, objects: Sequence[NewObject]) -> list[PacsError |
     heads = [multipart.opening(boundary, _DICOM, first=not number) for number in range(len(objects))]
     tail = multipart.closing(boundary)
     size = sum(map(len, heads)) + sum(one.size for one in objects) + len(tail)
-    async with aclosing(read_ahead(_blocks(heads, objects, tail))) as content:  # type: ignore[type-var]  # a generator
+    async with aclosing(read_ahead(_blocks(heads, objects, tail))) as content:
         answer = await web.request(
             "POST",
             "studies",
