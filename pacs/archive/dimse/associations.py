@@ -4,7 +4,6 @@ import socket
 from typing import Any
 
 import structlog
-from pynetdicom import evt
 from pynetdicom.association import Association
 from pynetdicom.dimse_primitives import C_ECHO, C_GET, C_MOVE, C_STORE
 from pynetdicom.service_class import StorageServiceClass, VerificationServiceClass
@@ -42,10 +41,6 @@ class ArchiveAssociation(Association):
         self.acceptor.maximum_length = LARGEST_PDU_BYTES
         self.acceptor.address_info = AddressInformation.from_tuple(local)
         self.requestor.address_info = AddressInformation.from_tuple(address)
-        for service in house.offer.services:
-            for event, handler in service.handlers.items():
-                if isinstance(event, evt.NotificationEvent):
-                    self.bind(event, handler)
 
     @property
     def caller(self) -> str:
@@ -149,6 +144,9 @@ class ArchiveAssociation(Association):
         if isinstance(connection, Connection):
             connection.dispose()
         self._client.close()
+        for service in self.house.offer.services:
+            if service.ended is not None:
+                service.ended(self)
         self.house.ended(self)
         how = "aborted" if self.is_aborted else "rejected" if self.is_rejected else "released"
         log.info("dimse_association_ended", caller=self.caller, how=how)

@@ -2,7 +2,7 @@
 
 Handlers are those of pynetdicom (`handler(event)`, called in the thread of the association), but a request goes to the
 service whose abstract syntax its presentation context was accepted for, so that several services may each have an
-N-CREATE of their own. Notifications (`EVT_RELEASED`, `EVT_ABORTED`, `EVT_CONN_CLOSE`) go to all that want them.
+N-CREATE of their own.
 """
 
 import asyncio
@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pynetdicom.association import Association
 from pynetdicom.events import Event, EventType
 
 T = TypeVar("T")
@@ -61,11 +62,16 @@ class Sending:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """One service class. `sink` makes the sinks of its C-STORE requests, which handlers find by `sink_of`."""
+    """One service class.
+
+    `sink` makes the sinks of its C-STORE requests, which handlers find by `sink_of`; `ended` is told of every
+    association that is over.
+    """
 
     contexts: tuple[Offered, ...]
     handlers: Mapping[EventType, Handler] = field(default_factory=dict)
     sink: Callable[[Sending], Sink] | None = None
+    ended: Callable[[Association], None] | None = None
 
 
 def sink_of(event: Event) -> Any:

@@ -2,6 +2,7 @@
 
 import os
 import threading
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +13,7 @@ from pacs.archive.dimse.printing.layout import Box
 from pacs.archive.dimse.printing.placement import DOTS_PER_INCH, PlacedImage, dots_of, to_dots
 
 _JPEG_QUALITY = 95
+_UNFINISHED = ".part"
 _ONE_AT_A_TIME = threading.Lock()  # a page is some 60 MiB while it is made
 
 
@@ -53,7 +55,7 @@ def print_sheet(sheet: Sheet, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     now = datetime.now(UTC)
     path = folder / f"{now:%Y%m%dT%H%M%S.%f}Z-{os.urandom(3).hex()}.pdf"
-    part = path.with_suffix(".part")
+    part = path.with_suffix(_UNFINISHED)
     try:
         with _ONE_AT_A_TIME, part.open("xb") as file:
             compose(sheet).save(
@@ -66,6 +68,13 @@ def print_sheet(sheet: Sheet, folder: Path) -> Path:
         part.unlink(missing_ok=True)
     _sync_folder(folder)
     return path
+
+
+def clear_unfinished(folder: Path) -> None:
+    """Removes the films that a process was killed over; what cannot be removed does no harm."""
+    with suppress(OSError):
+        for part in folder.glob(f"*{_UNFINISHED}"):
+            part.unlink(missing_ok=True)
 
 
 def _fill(gray: int, mode: str) -> int | tuple[int, int, int]:

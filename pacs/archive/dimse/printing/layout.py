@@ -56,7 +56,9 @@ def boxes_of(display_format: str, sheet: tuple[float, float]) -> tuple[Box, ...]
     numbers = _counts(counts)
     if kind == "STANDARD" and len(numbers) == 2:
         columns, rows = numbers
+        _check_number(columns * rows)
         return _grid([columns] * rows, sheet)
+    _check_number(sum(numbers))
     if kind == "ROW":
         return _grid(numbers, sheet)
     if kind == "COL":
@@ -70,9 +72,14 @@ def _counts(text: str) -> list[int]:
     if not all(part.strip().isdecimal() for part in parts) or len(text) > 64:
         raise Refused(INVALID_VALUE, "Image Display Format: numbers divided by commas")
     numbers = [int(part) for part in parts]
-    if min(numbers) < 1 or sum(numbers) > _MOST_BOXES or (len(numbers) == 2 and numbers[0] * numbers[1] > _MOST_BOXES):
-        raise Refused(INVALID_VALUE, f"Image Display Format: 1 to {_MOST_BOXES} image boxes")
+    if min(numbers) < 1:
+        raise Refused(INVALID_VALUE, "Image Display Format: at least one image in each row and column")
     return numbers
+
+
+def _check_number(boxes: int) -> None:
+    if boxes > _MOST_BOXES:
+        raise Refused(INVALID_VALUE, f"Image Display Format: 1 to {_MOST_BOXES} image boxes")
 
 
 def _grid(images_of_rows: list[int], sheet: tuple[float, float]) -> tuple[Box, ...]:

@@ -92,10 +92,9 @@ class FilmBox:
     def placement_of(self, image: Dataset) -> Placement:
         """How an image box's image is placed, by its own attributes and else by the film's."""
         magnification = text(image, "MagnificationType", text(self.attributes, "MagnificationType", "CUBIC"))
-        width = image.get("RequestedImageSize")
         return Placement(
             magnification,
-            None if width in (None, "") else float(width),
+            _millimetres(image.get("RequestedImageSize")),
             text(image, "RequestedDecimateCropBehavior", ""),
         )
 
@@ -111,6 +110,14 @@ class FilmBox:
             gray_of(text(self.attributes, "BorderDensity", "BLACK")),
             gray_of(text(self.attributes, "EmptyImageDensity", "BLACK")),
         )
+
+
+def _millimetres(size: Any) -> float | None:
+    """Requested Image Size; None where there is none."""
+    try:
+        return None if size in (None, "") else float(size)
+    except (TypeError, ValueError):
+        raise Refused(INVALID_VALUE, "Requested Image Size: one number") from None
 
 
 @dataclass(slots=True)

@@ -10,6 +10,7 @@ from pacs.archive.dimse.printing.refused import IMAGE_TOO_LARGE, INVALID_VALUE, 
 
 DOTS_PER_INCH = 300
 _DOTS_PER_MM = DOTS_PER_INCH / 25.4
+_WIDEST_MM = 10_000
 _RESAMPLING = {
     "REPLICATE": Image.Resampling.NEAREST,
     "BILINEAR": Image.Resampling.BILINEAR,
@@ -33,8 +34,8 @@ class Placement:
             raise Refused(INVALID_VALUE, "Magnification Type: REPLICATE, BILINEAR, CUBIC or NONE")
         if self.behavior not in (*_LARGER_THAN_BOX, "FAIL"):
             raise Refused(INVALID_VALUE, "Decimate/Crop Behavior: DECIMATE, CROP or FAIL")
-        if self.width is not None and not self.width > 0:
-            raise Refused(INVALID_VALUE, "Requested Image Size: mm, more than 0")
+        if self.width is not None and not 0 < self.width <= _WIDEST_MM:
+            raise Refused(INVALID_VALUE, f"Requested Image Size: mm, more than 0, at most {_WIDEST_MM}")
 
     def size_of(self, image: PrintImage, box: Box) -> tuple[int, int]:
         """Width and height in dots at which the image is wanted, whether or not that fits the box."""

@@ -4,9 +4,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import cast
-from weakref import WeakKeyDictionary
 
-import structlog
 from pydicom.dataset import Dataset
 from pynetdicom import evt
 from pynetdicom.association import Association
@@ -20,13 +18,15 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]  # made at impo
     PrinterInstance,
 )
 
+from pacs.archive.dimse.printing.film import clear_unfinished
+from pacs.archive.dimse.printing.memory import PrinterMemory
 from pacs.archive.dimse.printing.printer import printer
-from pacs.archive.dimse.printing.refused import NO_SUCH_INSTANCE, PROCESSING_FAILURE, Refused
+from pacs.archive.dimse.printing.refused import INVALID_VALUE, NO_SUCH_INSTANCE, PROCESSING_FAILURE, Refused
 from pacs.archive.dimse.printing.session import Answer, PrintSession
 from pacs.archive.dimse.service import Offered, Service
+from pacs.archive.dimse.statuses import status
+from pacs.archive.faults import report
 from pacs.uids import new_uid
-
-log = structlog.get_logger(__name__)
 
 Reply = tuple[Dataset, Dataset | None]
 
@@ -50,6 +50,7 @@ def print_service(prints: Path) -> Service:
             evt.EVT_N_DELETE: requests.delete,
             evt.EVT_N_GET: requests.get,
         },
+        ended=requests.forget,
     )
 
 
@@ -58,8 +59,10 @@ class PrintRequests:
 
     def __init__(self, prints: Path) -> None:
         self._prints = prints
-        self._sessions: WeakKeyDictionary[Association, PrintSession] = WeakKeyDictionary()
+        self._memory = PrinterMemory()
+        self._sessions: dict[Association, PrintSession] = {}
         self._turn = threading.Lock()
+        clear_unfinished(prints)
 
     def create(self, event: Event) -> Reply:
         """N-CREATE; the printer names the object where the request does not."""
@@ -68,20 +71,20 @@ class PrintRequests:
         color = event.context.abstract_syntax == BasicColorPrintManagementMeta
 
         def operation() -> Answer:
-            status, answer = self._session(event).create(
-                str(request.AffectedSOPClassUID), uid, event.attribute_list, color=color
+            code, answer = self._session(event).create(
+                str(request.AffectedSOPClassUID), uid, _decoded(event, "attribute_list"), color=color
             )
             reply = Dataset()
             reply.update(answer or Dataset())
             if request.AffectedSOPInstanceUID is None:
                 reply.AffectedSOPInstanceUID = uid
-            return status, reply
+            return code, reply
 
         return _answered(operation)
 
     def set(self, event: Event) -> Reply:
         """N-SET."""
-        return _answered(lambda: self._session(event).set(*_requested(event), event.modification_list))
+        return _answered(lambda: self._session(event).set(*_requested(event), _decoded(event, "modification_list")))
 
     def action(self, event: Event) -> Reply:
         """N-ACTION."""
@@ -101,9 +104,18 @@ class PrintRequests:
 
         return _answered(operation)
 
+    def forget(self, association: Association) -> None:
+        """The association has ended, and its print objects with it (PS3.4 H.2.4)."""
+        with self._turn:
+            session = self._sessions.pop(association, None)
+        if session is not None:
+            session.close()
+
     def _session(self, event: Event) -> PrintSession:
         with self._turn:
-            return self._sessions.setdefault(event.assoc, PrintSession(self._prints))
+            if event.assoc not in self._sessions:
+                self._sessions[event.assoc] = PrintSession(self._prints, self._memory)
+            return self._sessions[event.assoc]
 
 
 def _requested(event: Event) -> tuple[str, str]:
@@ -111,13 +123,22 @@ def _requested(event: Event) -> tuple[str, str]:
     return str(request.RequestedSOPClassUID), str(request.RequestedSOPInstanceUID)
 
 
-def _answered(operation: Callable[[], Answer]) -> Reply:
-    status = Dataset()
+def _decoded(event: Event, name: str) -> Dataset:
+    """A dataset of the request, every value of it; pydicom decodes them when they are first read."""
     try:
-        status.Status, attributes = operation()
+        dataset: Dataset = getattr(event, name)
+        for _ in dataset.iterall():
+            pass
+    except Exception as error:  # whatever pydicom comes to over bytes of a peer
+        raise Refused(INVALID_VALUE, "a value of the dataset is not what its VR allows") from error
+    return dataset
+
+
+def _answered(operation: Callable[[], Answer]) -> Reply:
+    try:
+        code, attributes = operation()
     except Refused as refused:
-        status.Status, status.ErrorComment, attributes = refused.status, refused.comment, None
+        return status(refused.status, refused.comment), None
     except OSError as error:
-        log.error("film not printed", error=error.strerror)
-        status.Status, status.ErrorComment, attributes = PROCESSING_FAILURE, "the film cannot be written", None
-    return status, attributes
+        return status(PROCESSING_FAILURE, report("dimse_film_not_printed", error).sentence), None
+    return status(code), attributes

@@ -16,6 +16,7 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]  # made at impo
 
 from pacs.archive.dimse.printing.film import print_sheet
 from pacs.archive.dimse.printing.lut import IDENTITY, PresentationLut, read_lut
+from pacs.archive.dimse.printing.memory import PrinterMemory
 from pacs.archive.dimse.printing.objects import FilmBox, FilmSession, ImageBox, text
 from pacs.archive.dimse.printing.refused import (
     DUPLICATE,
@@ -35,7 +36,6 @@ log = structlog.get_logger(__name__)
 _SUCCESS = 0x0000
 _EMPTY_PAGE = 0xB603
 _NO_MEMORY_ALLOCATION = 0xB600
-_MOST_IMAGE_BYTES = 256 * 1024 * 1024
 _MOST_FILMS = 50
 _MOST_LUTS = 100
 
@@ -49,8 +49,9 @@ class PrintSession:
     raises `OSError` when a film cannot be written.
     """
 
-    def __init__(self, prints: Path) -> None:
+    def __init__(self, prints: Path, memory: PrinterMemory | None = None) -> None:
         self._prints = prints
+        self._memory = memory or PrinterMemory()
         self._session: FilmSession | None = None
         self._luts: dict[str, PresentationLut] = {}
 
@@ -78,7 +79,7 @@ class PrintSession:
             return self._set_film(session.films[uid], changes)
         if sop_class in (BasicColorImageBox, BasicGrayscaleImageBox):
             film, image = self._image_box(session, sop_class, uid)
-            return self._set_image(session, film, image, changes)
+            return self._set_image(film, image, changes)
         raise Refused(NO_SUCH_INSTANCE, "no such film session, film box or image box")
 
     def action(self, sop_class: str, uid: str, action_type: int) -> Answer:
@@ -103,7 +104,13 @@ class PrintSession:
             self._session = None
         elif sop_class != BasicFilmBox or session.films.pop(uid, None) is None:
             raise Refused(NO_SUCH_INSTANCE, "no such film session, film box or presentation LUT")
+        self._memory.hold(self, self._image_bytes())
         return _SUCCESS, None
+
+    def close(self) -> None:
+        """Gives up what is not printed."""
+        self._session = None
+        self._memory.free(self)
 
     def _create_session(self, uid: str, attributes: Dataset) -> Answer:
         if self._session is not None:
@@ -144,13 +151,19 @@ class PrintSession:
         film.attributes, film.lut = changed.attributes, changed.lut
         return _SUCCESS, changes
 
-    def _set_image(self, session: FilmSession, film: FilmBox, image: ImageBox, changes: Dataset) -> Answer:
+    def _set_image(self, film: FilmBox, image: ImageBox, changes: Dataset) -> Answer:
         before = image.image
         status = image.set(changes, film, self._lut(changes, film.lut))
-        if sum(box.size_bytes for one in session.films.values() for box in one.images) > _MOST_IMAGE_BYTES:
+        try:
+            self._memory.hold(self, self._image_bytes())
+        except Refused:
             image.image = before
-            raise Refused(OUT_OF_MEMORY, "the images of the film session are too large")
+            raise
         return status, None
+
+    def _image_bytes(self) -> int:
+        films = self._session.films.values() if self._session else ()
+        return sum(box.size_bytes for film in films for box in film.images)
 
     def _print(self, films: list[FilmBox]) -> int:
         session = self._open_session()

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 from pynetdicom.association import Association
@@ -18,8 +20,11 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]  # made at impo
     PrinterInstance,
 )
 
+from pacs.archive.dimse.printing import requests
+from pacs.archive.dimse.printing.memory import PrinterMemory
 from pacs.archive.dimse.printing.requests import print_service
 from tests.pacs.archive.dimse.films import FILM_UID, SESSION_UID, attributes, film_box, gray_image, image_box
+from tests.pacs.archive.dimse.network import dimse_threads, soon
 from tests.pacs.archive.dimse.peer import associated, listening
 
 META = BasicGrayscalePrintManagementMeta
@@ -124,3 +129,48 @@ async def test_another_association_sees_none_of_it(tmp_path: Path) -> None:
                 return int(status.Status)
 
         assert await asyncio.to_thread(run) == 0x0112
+
+
+@pytest.mark.parametrize("value", [b"inf ", b"1e308 ", b"word", b"1\\2 "])
+async def test_a_size_that_is_no_size_is_refused(tmp_path: Path, value: bytes) -> None:
+    changes = image_box(gray_image(np.zeros((4, 4), dtype=np.uint8)))
+    tag = Tag("RequestedImageSize")
+    changes._dict[tag] = RawDataElement(tag, "DS", len(value), value, 0, False, True)
+
+    def use(one: Association) -> Dataset:
+        status: Dataset = one.send_n_set(changes, BasicGrayscaleImageBox, begun(one), meta_uid=META)[0]
+        return status
+
+    answer = await printing(tmp_path, use)
+
+    assert answer.Status == 0x0106
+    assert answer.ErrorComment
+
+
+async def test_the_images_of_an_association_that_ended_take_no_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(requests, "PrinterMemory", lambda: PrinterMemory(100))
+    image = image_box(gray_image(np.zeros((10, 10), dtype=np.uint8)))
+
+    def use(one: Association) -> int:
+        status: Dataset = one.send_n_set(image, BasicGrayscaleImageBox, begun(one), meta_uid=META)[0]
+        return int(status.Status)
+
+    def twice(port: int) -> list[int]:
+        with associated(port, META) as one, associated(port, META) as other:
+            return [use(one), use(other)]
+
+    async with listening(print_service(tmp_path)) as port:
+        assert await asyncio.to_thread(twice, port) == [0x0000, 0xC605]
+        await soon(lambda: dimse_threads() == ["dimse-listener"])
+        assert await asyncio.to_thread(twice, port) == [0x0000, 0xC605]
+
+
+def test_what_a_kill_left_of_a_film_is_removed_at_the_start(tmp_path: Path) -> None:
+    (tmp_path / "20260101T000000.000000Z-abcdef.part").write_bytes(b"%PDF")
+    (tmp_path / "20260101T000000.000000Z-abcdef.pdf").write_bytes(b"%PDF")
+
+    print_service(tmp_path)
+
+    assert [path.suffix for path in tmp_path.iterdir()] == [".pdf"]

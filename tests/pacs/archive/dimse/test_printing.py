@@ -18,6 +18,7 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]  # made at impo
 
 from pacs.archive.dimse.printing.film import compose
 from pacs.archive.dimse.printing.layout import boxes_of, sheet_of
+from pacs.archive.dimse.printing.memory import PrinterMemory
 from pacs.archive.dimse.printing.placement import to_dots
 from pacs.archive.dimse.printing.refused import Refused
 from pacs.archive.dimse.printing.session import PrintSession
@@ -37,9 +38,9 @@ DARK_LEFT = np.repeat(np.array([[0, 255]], dtype=np.uint8), 50, axis=1).repeat(1
 class Film:
     """A film session with one film box, and the page as it would be printed."""
 
-    def __init__(self, prints: Path, box: Dataset, *, color: bool = False) -> None:
+    def __init__(self, prints: Path, box: Dataset, *, color: bool = False, memory: PrinterMemory | None = None) -> None:
         self.color = color
-        self.session = PrintSession(prints)
+        self.session = PrintSession(prints, memory)
         self.session.create(BasicFilmSession, SESSION_UID, attributes(FilmSessionLabel="Film"))
         _, answer = self.session.create(BasicFilmBox, FILM_UID, box, color=color)
         assert answer is not None
@@ -115,7 +116,15 @@ def test_the_image_boxes_are_filled_row_by_row(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("display_format", "count"), [("STANDARD\\4,5", 20), ("ROW\\1,3,2", 6), ("COL\\2,1", 3), ("STANDARD\\1,1", 1)]
+    ("display_format", "count"),
+    [
+        ("STANDARD\\4,5", 20),
+        ("ROW\\1,3,2", 6),
+        ("COL\\2,1", 3),
+        ("STANDARD\\1,1", 1),
+        ("STANDARD\\1,100", 100),
+        ("ROW\\11,12", 23),
+    ],
 )
 def test_every_display_format_lies_within_the_sheet_without_overlap(display_format: str, count: int) -> None:
     sheet = sheet_of("14INX17IN", "PORTRAIT")
@@ -341,15 +350,19 @@ def test_an_image_that_lies_about_itself_is_refused(tmp_path: Path, values: dict
     assert error.value.status == status
 
 
-def test_images_beyond_the_printers_memory_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pacs.archive.dimse.printing.session._MOST_IMAGE_BYTES", DARK_LEFT.size)
-    film = Film(tmp_path, film_box("STANDARD\\2,1"))
+def test_images_beyond_the_memory_that_all_sessions_share_are_refused(tmp_path: Path) -> None:
+    memory = PrinterMemory(2 * DARK_LEFT.size)
+    film, other = Film(tmp_path, film_box("STANDARD\\2,1"), memory=memory), Film(tmp_path, film_box(), memory=memory)
     film.put(gray_image(DARK_LEFT))
+    other.put(gray_image(DARK_LEFT))
 
     with pytest.raises(Refused) as error:
         film.put(gray_image(DARK_LEFT), at=1)
-
     assert error.value.status == 0xC605
+
+    film.put(gray_image(255 - DARK_LEFT))
+    other.session.close()
+    assert film.put(gray_image(DARK_LEFT), at=1) == 0x0000
 
 
 def test_what_does_not_exist_cannot_be_changed(tmp_path: Path) -> None:
