@@ -3,11 +3,12 @@
 import re
 from typing import Any
 
+import yaml
+
 from tests.deploy import DEPLOY
-from tests.deploy.yaml_subset import parse
 
 PATH = DEPLOY / "compose.yaml"
-COMPOSE = parse(PATH.read_text(encoding="utf-8"))
+COMPOSE: dict[str, Any] = yaml.safe_load(PATH.read_text(encoding="utf-8"))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 REPLICAS = ("dicom-graph-1", "dicom-graph-2")
 _VARIABLE = re.compile(r"\$\{(\w+):\?[^}]+\}")

@@ -10,14 +10,12 @@ from typing import Any
 
 import httpx
 import pytest
+import yaml
 
 from tests.deploy import DEPLOY
 from tests.deploy.compose import COMPOSE, REPLICAS, SERVICES, dot_env
 from tests.real.orthanc import Orthanc
 from tests.real.required import need
-
-SYSTEM_PYTHON = "/usr/bin/python3"
-_READ_YAML = "import json, sys, yaml; print(json.dumps(yaml.safe_load(sys.stdin)))"
 
 
 @pytest.fixture
@@ -35,14 +33,8 @@ def config(folder: Path) -> dict[str, Any]:
     need(shutil.which("docker-compose"), "docker-compose is missing: apt-get install docker-compose")
     done = subprocess.run(["docker-compose", "config"], cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    return read_yaml(done.stdout)
-
-
-def read_yaml(text: str) -> dict[str, Any]:
-    """By the reader that docker-compose uses."""
-    done = subprocess.run([SYSTEM_PYTHON, "-c", _READ_YAML], input=text, capture_output=True, text=True, check=True)
-    read: dict[str, Any] = json.loads(done.stdout)
-    return read
+    made: dict[str, Any] = yaml.safe_load(done.stdout)
+    return made
 
 
 def test_docker_compose_takes_the_file_with_what_prepare_made(prepared: Path) -> None:
@@ -55,11 +47,6 @@ def test_docker_compose_takes_the_file_with_what_prepare_made(prepared: Path) ->
         assert environment["CALLBACK_TOKEN"] == services["orthanc"]["environment"]["CALLBACK_TOKEN"]
         assert environment["DATABASE_URL"].startswith(f"mongodb://dicom-graph:{written['MONGODB_PASSWORD']}@")
     assert len(set(written.values())) == len(written)
-
-
-def test_the_tests_own_reader_of_yaml_reads_the_file_as_others_do() -> None:
-    need(shutil.which("docker-compose"), "docker-compose is missing: apt-get install docker-compose")
-    assert read_yaml((DEPLOY / "compose.yaml").read_text()) == COMPOSE
 
 
 def test_preparing_again_changes_nothing_and_shows_nothing_to_others(prepared: Path) -> None:
