@@ -18,7 +18,7 @@ from pacs.errors import NotFound, PacsFault
 from pacs.queries import Match
 
 _AT_ONCE = 4
-_ROWS_A_SEARCH = 1_000
+_ROWS_A_SEARCH = 300
 """Reading more at once would hold up other requests for longer than 25 ms."""
 _MOST_METADATA_BYTES = 2_500_000
 _ROWS_OF_A_PROBE = 10

@@ -87,8 +87,8 @@ async def test_small_series_are_searched_for_together() -> None:
 
 
 async def test_a_search_brings_no_more_rows_than_can_be_read_at_once() -> None:
-    server = Server([ref(number, 400) for number in range(6)])
-    assert await server.read(server.reader(), frozenset({"all"})) == 2400
+    server = Server([ref(number, 120) for number in range(6)])
+    assert await server.read(server.reader(), frozenset({"all"})) == 720
     assert [len(uids) for uids in server.searched] == [2, 2, 2]
 
 
