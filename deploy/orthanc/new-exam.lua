@@ -3,10 +3,12 @@
 -- Environment of Orthanc: NEW_EXAM_URL, e.g. http://dicom-graph:8000/new-exam-callback; CALLBACK_TOKEN where the service
 -- asks for one; SOURCE_ID, the name that events carry (default: ORTHANC).
 --
--- Measured on Orthanc 1.10: an answer that does not come blocks ingestion, a failed post is not tried again, and a
--- restart within StableAge loses the event. dicom-graph's RECONCILE_URL makes up for both; it knows by StudyStateID what
--- was announced already.
+-- Measured on Orthanc 1.10: while an answer does not come, nothing is taken in over HTTP, until Orthanc's HttpTimeout
+-- (60 s unless set; from 1.11.1 on this script sets its own); a failed post is not tried again, and a restart within
+-- StableAge loses the event. dicom-graph's RECONCILE_URL makes up for what is lost; it knows by StudyStateID what was
+-- announced already.
 
+local SECONDS = 5
 local URL = os.getenv('NEW_EXAM_URL')
 local TOKEN = os.getenv('CALLBACK_TOKEN')
 local SOURCE = os.getenv('SOURCE_ID') or 'ORTHANC'
@@ -73,6 +75,7 @@ function OnStableStudy(id, _, _)
   copy(PATIENT_FIELDS, study.PatientMainDicomTags or {}, event)
   local headers = { ['Content-Type'] = 'application/json; charset=utf-8' }
   if TOKEN then headers['Authorization'] = 'Bearer ' .. TOKEN end
+  if SetHttpTimeout then SetHttpTimeout(SECONDS) end
   -- Strings stay strings, or the PatientID "000123" would become the number 123.
   if HttpPost(URL, DumpJson(event, true), headers) == nil then
     print('a new exam was not announced: ' .. URL .. ' did not take it')

@@ -1,6 +1,9 @@
 """Orthanc with deploy/orthanc's script: what a modality sends, or a client stores, reaches a subscriber."""
 
 import asyncio
+import json
+import socket
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,6 +18,7 @@ from pacs.orthanc import Orthanc as OrthancRest
 from persistence.store import open_store
 from tests.graph.api import Api, Subscriber, subscribe
 from tests.graph.conftest import serving
+from tests.pacs.archive.serving import stow_body
 from tests.real.orthanc import Orthanc, orthanc
 from tests.real.server import free_port
 from tests.samples import Exam
@@ -78,6 +82,30 @@ async def test_what_is_uploaded_is_announced(tmp_path: Path, monkeypatch: pytest
     assert result["error"] is None
     assert (event["studyInstanceUID"], event["patientID"]) == (image.study, image.patient_id)
     assert event["aeTitles"] == []
+
+
+def test_a_service_that_hangs_holds_up_orthanc_for_seconds_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configured = json.loads((SCRIPT.parent / "orthanc.json").read_text())["HttpTimeout"]
+    with socket.create_server(("127.0.0.1", 0)) as hanging:  # takes connections and never answers
+        monkeypatch.setenv("NEW_EXAM_URL", f"http://127.0.0.1:{hanging.getsockname()[1]}/new-exam-callback")
+        with orthanc(tmp_path, LuaScripts=[str(SCRIPT)], StableAge=1, HttpTimeout=configured) as pacs:
+            store(pacs)
+            hanging.settimeout(20)
+            posting, _ = hanging.accept()
+            started = time.monotonic()
+            store(pacs)
+            seconds = time.monotonic() - started
+            posting.close()
+
+    assert seconds < configured + 3
+
+
+def store(pacs: Orthanc) -> None:
+    content_type, body = stow_body(Exam().image().content)
+    headers = {"Content-Type": content_type, "Accept": "application/dicom+json"}
+    httpx.post(f"{pacs.pacs_url}/studies", content=body, headers=headers, timeout=90).raise_for_status()
 
 
 async def test_the_reconciler_would_announce_a_study_in_the_scripts_words(
