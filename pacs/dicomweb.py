@@ -24,6 +24,7 @@ INSUFFICIENT_STORAGE = 507
 NO_SPACE = "it has no space left on its disk"
 
 _KEEP_ALIVE_SECONDS = 0.9  # Orthanc closes idle connections after 1 s
+_LARGE_BYTES = 256 * 1024  # some milliseconds to read
 _NO_HOST = "http://pacs"  # what a request over a Unix socket is addressed to
 _STATUS_ERRORS: dict[int, type[PacsError]] = {
     401: PacsUnauthorized,
@@ -89,6 +90,7 @@ class DicomWeb:
 
     def __init__(self, address: PacsAddress) -> None:
         self.address = address
+        self._large = asyncio.Lock()
         self._root = httpx.URL(address.url.rstrip("/") if address.socket is None else _socket_root(address.url))
         self._client = httpx.AsyncClient(
             transport=_transport(address),
@@ -108,12 +110,21 @@ class DicomWeb:
         answer = await self.request("GET", path, query=query, headers={"Accept": DICOM_JSON})
         if answer.status == httpx.codes.NO_CONTENT or not answer.content:
             return []
-        datasets = answer.json()
+        datasets = await self._json(answer)
         if isinstance(datasets, dict):  # some servers send one object bare
             datasets = [datasets]
         if not isinstance(datasets, list) or not all(isinstance(dataset, dict) for dataset in datasets):
             raise PacsFault("the PACS answered a search with something else than datasets")
         return datasets
+
+    async def _json(self, answer: Answer) -> Any:
+        """The body as JSON: large ones one by one, and other requests get their turn in between."""
+        if len(answer.content) < _LARGE_BYTES:
+            return answer.json()
+        async with self._large:
+            json = answer.json()
+            await asyncio.sleep(0)
+            return json
 
     async def request(
         self,

@@ -21,7 +21,8 @@ _AT_ONCE = 4
 _ROWS_A_SEARCH = 300
 """Reading more at once would hold up other requests for longer than 25 ms."""
 _MOST_METADATA_BYTES = 2_500_000
-_ROWS_OF_A_PROBE = 10
+_ROWS_OF_A_PROBE = range(10, 101)
+"""Enough to measure, and not so many that the metadata are long to read."""
 _ALL = "all"
 
 Search = Callable[[str, Sequence[str], frozenset[str]], Awaitable[list[Dataset]]]
@@ -97,7 +98,7 @@ class InstanceReader:
 
 
 def _is_fit_for_probe(ref: SeriesRef) -> bool:
-    return bool(ref.study) and _count(ref) >= _ROWS_OF_A_PROBE
+    return bool(ref.study) and _count(ref) in _ROWS_OF_A_PROBE
 
 
 def _count(ref: SeriesRef) -> int:
