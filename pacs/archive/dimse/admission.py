@@ -11,6 +11,7 @@ from pynetdicom.acse import ACSE
 from pynetdicom.ae import ApplicationEntity
 from pynetdicom.pdu_primitives import A_ASSOCIATE
 
+from pacs.archive.dimse.memory import LargeMessages
 from pacs.archive.dimse.negotiation import Offer
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class House:
     ae_title: str
     offer: Offer
     tls: ssl.SSLContext | None
+    large_messages: LargeMessages
     admits: Callable[[str, str], bool]
     is_full: Callable[[], bool]
     ended: Callable[["ArchiveAssociation"], None]

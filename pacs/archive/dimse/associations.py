@@ -12,6 +12,7 @@ from pynetdicom.transport import AddressInformation
 
 from pacs.archive.dimse.admission import Admission, House
 from pacs.archive.dimse.connection import Connection
+from pacs.archive.dimse.memory import is_large
 from pacs.archive.dimse.messages import LARGEST_PDU_BYTES, Messages, discard
 from pacs.archive.dimse.requests import event_of, log_failure, refuse, refuses_class, watched
 from pacs.archive.dimse.retrieval import retrieve
@@ -30,9 +31,10 @@ class ArchiveAssociation(Association):
         super().__init__(house.ae, "acceptor")
         self.house = house
         self.is_busy = False
+        self._has_large = False
         self.name = "dimse-association"
         self.acse = Admission(self)
-        self.dul = UpperLayer(self)
+        self.dul = self._upper_layer = UpperLayer(self)
         self.dimse = self._messages = Messages(self, self)
         self.acse_timeout = house.ae.acse_timeout  # once more: these are timers of the upper layer
         self.network_timeout = house.ae.network_timeout
@@ -85,6 +87,19 @@ class ArchiveAssociation(Association):
         found = context and self.house.offer.find(str(context.abstract_syntax))
         return found[1].dataset_bytes if found else 0
 
+    def take_large(self) -> None:
+        """Waits for room for a large message; an association may have one at a time (PS3.7 §D.3.3.3)."""
+        if self._has_large:
+            raise ValueError("two large messages at once")
+        if not self.house.large_messages.enter(float(self.network_timeout or 0), self._upper_layer.is_ending):
+            raise ValueError("no room for a large message")
+        self._has_large = True
+
+    def _leave_large(self) -> None:
+        if self._has_large:
+            self._has_large = False
+            self.house.large_messages.leave()
+
     def _shake_hands(self) -> None:
         """TLS, where it is wanted: here, so that a client that says nothing holds up no other."""
         seconds = float(self.network_timeout or 0)
@@ -105,6 +120,8 @@ class ArchiveAssociation(Association):
             self.abort()
         finally:
             discard(msg)
+            if is_large(msg):
+                self._leave_large()
             self.dul._idle_timer.restart()  # the peer was silent because it waited for us
             self._is_paused = False
             self.is_busy = False
@@ -141,6 +158,7 @@ class ArchiveAssociation(Association):
         if self.dul.ident is not None:
             self.dul.join(_END_SECONDS)
         self._messages.close()
+        self._leave_large()
         if isinstance(connection, Connection):
             connection.dispose()
         self._client.close()

@@ -117,3 +117,6 @@ class OutgoingAssociation(Association):
     def dataset_bytes(self, context_id: int) -> int:  # noqa: ARG002  # the same for all
         """The most that an answer's dataset may have."""
         return LARGEST_PDU_BYTES
+
+    def take_large(self) -> None:
+        """No answer is large."""

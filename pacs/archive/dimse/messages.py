@@ -8,6 +8,7 @@ from pynetdicom.dimse import DIMSEServiceProvider
 from pynetdicom.dimse_messages import C_STORE_RQ
 from pynetdicom.pdu_primitives import P_DATA
 
+from pacs.archive.dimse.memory import LARGE_BYTES
 from pacs.archive.dimse.service import Sink
 
 if TYPE_CHECKING:
@@ -33,6 +34,9 @@ class Reception(Protocol):
 
     def dataset_bytes(self, context_id: int) -> int:
         """The most that a dataset in memory may have."""
+
+    def take_large(self) -> None:
+        """Waits for room for a dataset that turns out to be a large one; `ValueError` when there is none."""
 
 
 class Messages(DIMSEServiceProvider):
@@ -96,12 +100,15 @@ class Messages(DIMSEServiceProvider):
             self._stream(self.message)
 
     def _check_size(self, context_id: int, fragment: bytes) -> None:
-        self._bytes += len(fragment)
+        before = self._bytes
+        self._bytes += len(fragment) - 1  # without the control header
         if self.message is not None and self.message._data_set_file is not None:
             return
         most = _COMMAND_BYTES if fragment[0] & _COMMAND else self._reception.dataset_bytes(context_id)
         if self._bytes > most:
             raise ValueError("a message larger than is taken")
+        if before <= LARGE_BYTES < self._bytes:
+            self._reception.take_large()
 
     def _stream(self, message: Any) -> None:
         """From now on the dataset of this C-STORE goes into a sink, where its context has one."""

@@ -15,6 +15,7 @@ from pacs.archive.dimse import tls
 from pacs.archive.dimse.admission import House
 from pacs.archive.dimse.associations import ArchiveAssociation
 from pacs.archive.dimse.entity import application_entity
+from pacs.archive.dimse.memory import LargeMessages
 from pacs.archive.dimse.negotiation import Offer
 from pacs.archive.dimse.options import DimseOptions
 from pacs.archive.dimse.service import Service
@@ -62,6 +63,7 @@ class DimseServer:
             ae_title=options.ae_title,
             offer=self._offer,
             tls=context,
+            large_messages=LargeMessages(),
             admits=self._admits,
             is_full=self._is_full,
             ended=self._ended,

@@ -69,13 +69,14 @@ class UpperLayer(DULServiceProvider):
         return super().stop_dul()
 
     def _await_room(self) -> None:
-        while self.to_provider_queue.qsize() >= _MOST_WAITING and not self._has_ended():
+        while self.to_provider_queue.qsize() >= _MOST_WAITING and not self.is_ending():
             self._sent.clear()
             self._sent.wait(_LOOK_SECONDS)
-        if self._has_ended():
+        if self.is_ending():
             raise ConnectionAbortedError("the association has ended")
 
-    def _has_ended(self) -> bool:
+    def is_ending(self) -> bool:
+        """Whether nothing is sent or received any more."""
         return not self.is_alive() or self._kill_thread
 
     def _send(self, pdu: Any) -> None:
