@@ -16,7 +16,7 @@ import structlog
 from pacs.dicomweb import Answer, DicomWeb, PacsAddress, pieces
 from pacs.errors import NotFound, PacsFault, PacsUnauthorized, PacsUnavailable
 from pacs.orthanc import Orthanc
-from pacs.retrieved import checked
+from pacs.retrieved import checked, length_of
 from pacs.studies import ObjectFile
 from pacs.uids import is_uid
 
@@ -51,9 +51,7 @@ class OrthancFiles:
             yield None
             return
         async with self._web.stream(f"instances/{found}/file") as response:
-            length = response.headers.get("content-length", "")
-            chunks = checked(pieces(response), instance)
-            yield ObjectFile(int(length) if length.isdecimal() else None, chunks)
+            yield ObjectFile(length_of(response.headers), checked(pieces(response), instance))
 
     async def _find(self, study: str, series: str, instance: str) -> str | None:
         """Orthanc's identifier of the one object with these UIDs."""

@@ -1,6 +1,6 @@
-"""Is what a PACS sends the object that was asked for?"""
+"""Is what a PACS sends the object that was asked for, and how long will it be?"""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 
 from pacs import file_meta
 from pacs.errors import BadDicom, PacsFault
@@ -11,6 +11,17 @@ AS_STORED = "as-stored"
 The embedded PACS knows it; other servers send what they have, or pass it over."""
 
 _MOST_HEAD_BYTES = 64 * 1024
+_MOST_DIGITS = 18
+
+
+def length_of(headers: Mapping[str, str]) -> int | None:
+    """How many bytes a body has, as its headers (names in lower case) tell; None where they do not.
+
+    The length of a compressed body is not that of what comes out, and some servers compress unasked.
+    """
+    length = headers.get("content-length", "")
+    is_told = length.isdecimal() and len(length) <= _MOST_DIGITS and "content-encoding" not in headers
+    return int(length) if is_told else None
 
 
 async def checked(chunks: AsyncIterator[bytes], sop_instance_uid: str) -> AsyncIterator[bytes]:

@@ -11,7 +11,7 @@ from pacs.caching.flights import Flights
 from pacs.dicomweb import DICOM_JSON, DicomWeb, pieces
 from pacs.errors import NotFound, PacsFault
 from pacs.queries import Match, query, uid_lists
-from pacs.retrieved import AS_STORED, checked
+from pacs.retrieved import AS_STORED, checked, length_of
 
 _DICOM = "application/dicom"
 
@@ -74,9 +74,7 @@ class Studies:
         ) as response:
             content_type = response.headers.get("content-type", "")
             if content_type.startswith(_DICOM) and not content_type.startswith(DICOM_JSON):
-                length = response.headers.get("content-length", "")
-                chunks = checked(pieces(response), instance)
-                yield ObjectFile(int(length) if length.isdecimal() else None, chunks)
+                yield ObjectFile(length_of(response.headers), checked(pieces(response), instance))
                 return
             try:
                 parts = multipart.read_parts(multipart.boundary_of(content_type), pieces(response))
@@ -85,7 +83,7 @@ class Studies:
                 raise PacsFault(f"the PACS sent a broken object: {error}") from error
             if part is None:
                 raise NotFound("the PACS has no such object")
-            yield ObjectFile(_part_length(part), checked(_whole(part, parts), instance))
+            yield ObjectFile(length_of(part.headers), checked(_whole(part, parts), instance))
 
 
 async def _whole(part: multipart.Part, parts: AsyncIterator[multipart.Part]) -> AsyncIterator[bytes]:
@@ -97,8 +95,3 @@ async def _whole(part: multipart.Part, parts: AsyncIterator[multipart.Part]) -> 
             raise PacsFault("the PACS sent more than the one object asked for")
     except multipart.BrokenMultipart as error:
         raise PacsFault(f"the PACS broke off: {error}") from error
-
-
-def _part_length(part: multipart.Part) -> int | None:
-    length = part.headers.get("content-length", "")
-    return int(length) if length.isdecimal() else None

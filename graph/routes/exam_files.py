@@ -97,6 +97,7 @@ class _FileType:
         }
 
 
+_MOST_DIGITS = len(str(LARGEST_THUMBNAIL))
 _FILE_TYPES = {
     DICOM: _FileType(DICOM, "dcm", "attachment", "private, no-cache"),
     JPEG: _FileType(JPEG, "jpg", "inline", "private, max-age=600, immutable"),
@@ -105,7 +106,7 @@ _FILE_TYPES = {
 
 def _size(request: Request) -> int:
     text = request.query_params.get("size", str(_THUMBNAIL_SIZE))
-    if not text.isdecimal() or not 0 < int(text) <= LARGEST_THUMBNAIL:
+    if not text.isdecimal() or len(text) > _MOST_DIGITS or not 0 < int(text) <= LARGEST_THUMBNAIL:
         raise bad_input(f"size must be a number from 1 to {LARGEST_THUMBNAIL}")
     return int(text)
 

@@ -1,5 +1,6 @@
 """Storing and retrieving at PACSs that lie: only what the body proves is believed."""
 
+import gzip
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from io import BytesIO
@@ -267,6 +268,18 @@ async def test_an_object_is_retrieved_as_it_is_stored(body: bytes, content_type:
     async with pacs_that(retrieving(body, content_type, length=length)) as (pacs, server):
         assert await retrieved(pacs) == IMAGE.content
         assert "transfer-syntax=*" in server.exchanges[-1].headers["accept"]
+
+
+async def test_an_object_that_comes_compressed_unasked_has_no_length_that_is_known() -> None:
+    packed = gzip.compress(IMAGE.content)
+
+    async def script(exchange: Exchange) -> None:
+        head = f"Content-Length: {len(packed)}\r\nContent-Encoding: gzip\r\nContent-Type: application/dicom"
+        await exchange.raw(f"HTTP/1.1 200 OK\r\n{head}\r\n\r\n".encode(), packed)
+
+    async with pacs_that(script) as (pacs, _), pacs.retrieve(IMAGE.study, IMAGE.series, IMAGE.instance) as file:
+        assert file.length is None
+        assert b"".join([chunk async for chunk in file.chunks]) == IMAGE.content
 
 
 @pytest.mark.parametrize(

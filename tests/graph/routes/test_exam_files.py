@@ -96,6 +96,9 @@ async def test_a_report_has_no_thumbnail_and_says_why(api: Api) -> None:
         ("/exams/studies/1.2/series/1.2/instance/1.2?fileType=image/jpeg", 404, ""),
         ("/exams/studies/1.2/series/1.2/instance/1.2?fileType=image/jpeg&size=0", 400, "size"),
         ("/exams/studies/1.2/series/1.2/instance/1.2?fileType=image/jpeg&size=100000", 400, "size"),
+        pytest.param(
+            f"/exams/studies/1.2/series/1.2/instance/1.2?fileType=image/jpeg&size={'1' * 5000}", 400, "size", id="huge"
+        ),
         ("/exams/studies/x/series/1.2/instance/1.2?fileType=application/dicom", 400, "study"),
         ("/exams/studies/1.2/series/..%2f1/instance/1.2?fileType=application/dicom", 404, ""),
         ("/exams/studies/1.2/series/1.2/instance/1.2%00?fileType=application/dicom", 400, "instance"),
