@@ -3,14 +3,12 @@
 import sqlite3
 from collections.abc import Callable, Iterator
 
-import structlog
 from pydicom.dataset import Dataset
 from pynetdicom.events import Event
 
 from pacs.archive.dimse.statuses import status
+from pacs.archive.faults import report
 from pacs.errors import BadDicom, BadQuery
-
-log = structlog.get_logger(__name__)
 
 PENDING, PENDING_WITHOUT_SOME_KEYS = 0xFF00, 0xFF01
 _CANCELLED = 0xFE00
@@ -20,8 +18,8 @@ Matches = Iterator[tuple[int, Dataset]]
 Answers = Iterator[tuple[int | Dataset, Dataset | None]]
 
 
-def answering(find: Callable[[Event], Matches], *, what: str, logged_as: str) -> Callable[[Event], Answers]:
-    """A handler that answers what `find` finds, each match with its pending status; `what` is it that is read.
+def answering(find: Callable[[Event], Matches], *, logged_as: str) -> Callable[[Event], Answers]:
+    """A handler that answers what `find` finds, each match with its pending status; faults are `logged_as` that.
 
     `find` may raise `BadDicom` and `BadQuery` for an identifier that is none.
     """
@@ -36,7 +34,6 @@ def answering(find: Callable[[Event], Matches], *, what: str, logged_as: str) ->
         except (BadDicom, BadQuery) as error:
             yield status(_DOES_NOT_MATCH_CLASS, str(error)), None
         except (OSError, TimeoutError, sqlite3.Error) as error:
-            log.error(logged_as, reason=type(error).__name__)
-            yield status(_OUT_OF_RESOURCES, f"the {what} cannot be read now"), None
+            yield status(_OUT_OF_RESOURCES, report(logged_as, error).sentence), None
 
     return handler

@@ -20,6 +20,7 @@ from pacs.archive.dimse import datasets
 from pacs.archive.dimse.calls import Calls, PeerUnreachable
 from pacs.archive.dimse.service import UNCOMPRESSED, Caller, Offered, Service
 from pacs.archive.dimse.statuses import status
+from pacs.archive.faults import report
 from pacs.attributes import Dataset as JSON
 from pacs.attributes import tag
 from pacs.errors import BadAttribute, BadDicom
@@ -36,6 +37,7 @@ _SUCCESS = 0x0000
 _PROCESSING_FAILURE = 0x0110
 _NO_SUCH_INSTANCE = 0x0112
 _INVALID_ARGUMENT = 0x0115
+_NO_SUCH_CLASS = 0x0118
 _NO_SUCH_ACTION = 0x0123
 _NOT_AUTHORIZED = 0x0124
 
@@ -58,8 +60,7 @@ def commitment_service(commitments: Commitments, peers: Peers, call: Caller) -> 
         except TransactionTaken as error:
             return status(_PROCESSING_FAILURE, str(error)), None
         except (OSError, TimeoutError, sqlite3.Error) as error:
-            log.error("dimse_commitment_failed", reason=type(error).__name__)
-            return status(_PROCESSING_FAILURE, "the archive cannot take it now"), None
+            return status(_PROCESSING_FAILURE, report("dimse_commitment_failed", error).sentence), None
         return _SUCCESS, None
 
     offered = Offered(abstract_syntax=StorageCommitmentPushModel, dataset_bytes=_LARGEST_REQUEST_BYTES)
@@ -78,6 +79,8 @@ def _requester(event: Event, peers: Peers) -> str:
     """Who asks, when they ask for what there is and can be reported to."""
     request: Any = event.request
     requester = str(event.assoc.requestor.ae_title).strip()
+    if request.RequestedSOPClassUID != StorageCommitmentPushModel:
+        raise _Refused(_NO_SUCH_CLASS, "it is asked of the Storage Commitment Push Model only")
     if request.ActionTypeID != _REQUEST_COMMITMENT:
         raise _Refused(_NO_SUCH_ACTION, "the only action is 1, Request Storage Commitment")
     if request.RequestedSOPInstanceUID != StorageCommitmentPushModelInstance:

@@ -60,7 +60,7 @@ def find_service(index: Index, ae_title: str, call: Caller) -> Service:
             yield query.pending, _answer(found, query, ae_title)
 
     models = (PatientRootQueryRetrieveInformationModelFind, StudyRootQueryRetrieveInformationModelFind)
-    handler = answering(find, what="index", logged_as="dimse_find_failed")
+    handler = answering(find, logged_as="dimse_find_failed")
     contexts = tuple(Offered(abstract_syntax=model) for model in models)
     return Service(contexts=contexts, handlers={evt.EVT_C_FIND: handler})
 

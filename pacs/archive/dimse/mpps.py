@@ -3,10 +3,11 @@
 import sqlite3
 from collections.abc import Callable
 from functools import wraps
+from typing import cast
 
-import structlog
 from pydicom.dataset import Dataset
 from pynetdicom import evt
+from pynetdicom.dimse_primitives import N_CREATE, N_SET
 from pynetdicom.events import Event
 from pynetdicom.sop_class import (  # type: ignore[attr-defined]  # made at import
     ModalityPerformedProcedureStep,
@@ -16,12 +17,11 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]  # made at impo
 from pacs.archive.dimse import datasets
 from pacs.archive.dimse.service import Caller, Offered, Service
 from pacs.archive.dimse.statuses import status
-from pacs.archive.mpps_checks import MppsRefused
+from pacs.archive.faults import report
+from pacs.archive.mpps_checks import MppsRefused, MppsStatus
 from pacs.archive.performed_steps import PerformedSteps
 from pacs.errors import BadDicom
 from pacs.uids import new_uid
-
-log = structlog.get_logger(__name__)
 
 _SUCCESS, _SOME_NOT_SUPPORTED = 0x0000, 0x0001
 _PROCESSING_FAILURE = 0x0110
@@ -34,7 +34,9 @@ def mpps_service(steps: PerformedSteps, call: Caller) -> Service:
     """Keeps what modalities report by N-CREATE and N-SET; success is told once it is on the disk."""
 
     def create(event: Event) -> Answer:
-        given = event.request.AffectedSOPInstanceUID  # type: ignore[union-attr]  # it is an N-CREATE
+        request = cast(N_CREATE, event.request)
+        _check_class(request.AffectedSOPClassUID)
+        given = request.AffectedSOPInstanceUID
         uid = str(given or new_uid())
         call(steps.create(uid, datasets.received(event, "AttributeList")))
         answer = Dataset()
@@ -68,7 +70,15 @@ def mpps_retrieve_service(steps: PerformedSteps, call: Caller) -> Service:
 
 
 def _requested(event: Event) -> str:
-    return str(event.request.RequestedSOPInstanceUID)  # type: ignore[union-attr]  # it is an N-SET or N-GET
+    request = cast(N_SET, event.request)  # an N-GET names what it wants alike
+    _check_class(request.RequestedSOPClassUID)
+    return str(request.RequestedSOPInstanceUID)
+
+
+def _check_class(sop_class_uid: str | None) -> None:
+    """A step is of one class, under whichever of the two it was asked for (PS3.4 §F.8.2)."""
+    if sop_class_uid not in {ModalityPerformedProcedureStep, ModalityPerformedProcedureStepRetrieve}:
+        raise MppsRefused(MppsStatus.NO_SUCH_SOP_CLASS, "it is no performed procedure step")
 
 
 def _refusing(handler: Handler) -> Handler:
@@ -83,7 +93,6 @@ def _refusing(handler: Handler) -> Handler:
         except BadDicom as error:
             return status(_PROCESSING_FAILURE, str(error)), None
         except (OSError, TimeoutError, sqlite3.Error) as error:
-            log.error("dimse_mpps_failed", reason=type(error).__name__)
-            return status(_PROCESSING_FAILURE, "the archive cannot keep or read it now"), None
+            return status(_PROCESSING_FAILURE, report("dimse_mpps_failed", error).sentence), None
 
     return answer

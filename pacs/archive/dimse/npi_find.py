@@ -34,7 +34,7 @@ def npi_find_service(index: Index, ae_title: str, call: Caller) -> Service:
         for found in _matches(index, call, model, _search(model, asked)):
             yield PENDING, _answer(found, identifier, asked, ae_title)
 
-    handler = answering(find, what="index", logged_as="dimse_npi_find_failed")
+    handler = answering(find, logged_as="dimse_npi_find_failed")
     contexts = tuple(Offered(abstract_syntax=model.find) for model in MODELS)
     return Service(contexts=contexts, handlers={evt.EVT_C_FIND: handler})
 

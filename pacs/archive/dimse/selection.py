@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-import structlog
 from pynetdicom import evt
 
 from pacs.archive import lookup
@@ -14,12 +13,11 @@ from pacs.archive.dimse.query_levels import ALL_LEVELS, QueryLevel, query_level
 from pacs.archive.dimse.retrieval import DOES_NOT_MATCH_CLASS, NOT_PERFORMED, Progress
 from pacs.archive.dimse.sending import Sendable
 from pacs.archive.dimse.service import Caller
+from pacs.archive.faults import report
 from pacs.archive.index import Index
 from pacs.archive.lookup import Instance
 from pacs.attributes import Dataset, JSONDataset
 from pacs.errors import BadDicom, BadQuery
-
-log = structlog.get_logger(__name__)
 
 _MOST_VALUES = 10_000
 
@@ -43,8 +41,7 @@ def selected(event: evt.Event, index: Index, call: Caller, choose: Choose) -> Se
     except (BadDicom, BadQuery) as error:
         raise NotSelected(DOES_NOT_MATCH_CLASS, str(error)) from error
     except (OSError, TimeoutError, sqlite3.Error) as error:
-        log.error("dimse_retrieve_failed", reason=type(error).__name__)
-        raise NotSelected(NOT_PERFORMED, "the index cannot be read now") from error
+        raise NotSelected(NOT_PERFORMED, report("dimse_retrieve_failed", error).sentence) from error
 
 
 def of_patients(model: str, identifier: JSONDataset) -> Callable[[sqlite3.Connection], list[Instance]]:

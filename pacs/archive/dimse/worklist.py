@@ -30,7 +30,7 @@ def worklist_service(worklist: Worklist, call: Caller) -> Service:
         ):
             yield pending, datasets.write(answer(entry, identifier))
 
-    handler = answering(find, what="worklist", logged_as="dimse_worklist_failed")
+    handler = answering(find, logged_as="dimse_worklist_failed")
     return Service(
         contexts=(Offered(abstract_syntax=ModalityWorklistInformationFind),), handlers={evt.EVT_C_FIND: handler}
     )

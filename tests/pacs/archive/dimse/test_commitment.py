@@ -44,11 +44,17 @@ class Archive:
         return await self.acted(asked, ae_title=ae_title)
 
     async def acted(
-        self, information: Dataset, *, action: int = 1, instance_uid: str = WELL_KNOWN, ae_title: str = "SCANNER"
+        self,
+        information: Dataset,
+        *,
+        action: int = 1,
+        sop_class: str = PUSH,
+        instance_uid: str = WELL_KNOWN,
+        ae_title: str = "SCANNER",
     ) -> Dataset:
         def run() -> Dataset:
             with associated(self.port, PUSH, ae_title=ae_title) as association:
-                return association.send_n_action(information, action, PUSH, instance_uid)[0]
+                return association.send_n_action(information, action, sop_class, instance_uid, meta_uid=PUSH)[0]
 
         return await asyncio.to_thread(run)
 
@@ -164,8 +170,9 @@ async def test_a_request_that_lacks_something_is_refused(archive: Archive, chang
     assert answer.ErrorComment.startswith(("TransactionUID", "ReferencedSOP"))
 
 
-async def test_other_actions_and_instances_are_unknown(archive: Archive) -> None:
+async def test_other_actions_instances_and_classes_are_unknown(archive: Archive) -> None:
     asked = dataset(TransactionUID="2.25.1", ReferencedSOPSequence=[HERE])
 
     assert (await archive.acted(asked, action=2)).Status == 0x0123
     assert (await archive.acted(asked, instance_uid="1.2.3")).Status == 0x0112
+    assert (await archive.acted(asked, sop_class=CT)).Status == 0x0118

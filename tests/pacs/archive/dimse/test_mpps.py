@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from pydicom.dataset import Dataset
 from pydicom.tag import Tag
+from pydicom.uid import CTImageStorage
 from pynetdicom import evt
 from pynetdicom.association import Association
 from pynetdicom.sop_class import ModalityPerformedProcedureStep as MPPS  # type: ignore[attr-defined]
@@ -166,6 +167,18 @@ async def test_a_step_is_created_once(scanner: Scanner) -> None:
 
 async def test_a_malformed_instance_uid_is_refused(scanner: Scanner) -> None:
     assert (await scanner.creates("1")).Status == 0x0117
+
+
+async def test_an_object_of_another_class_is_no_step(scanner: Scanner) -> None:
+    def use(one: Association) -> list[int]:
+        answers = [
+            one.send_n_create(dataset(**started()), CTImageStorage, UID, meta_uid=MPPS)[0],
+            one.send_n_set(dataset(**ended()), CTImageStorage, UID, meta_uid=MPPS)[0],
+        ]
+        return [answer.Status for answer in answers]
+
+    assert await scanner.sends(use) == [0x0118, 0x0118]
+    assert (await scanner.creates()).Status == 0x0000
 
 
 async def test_a_step_without_a_uid_is_given_one(scanner: Scanner) -> None:
