@@ -16,7 +16,7 @@ import orjson
 
 from pacs.attributes import JSONDataset
 from pacs.connections import SteadyTransport
-from pacs.errors import NotFound, PacsError, PacsFault, PacsTimeout, PacsUnauthorized, PacsUnavailable
+from pacs.errors import NotAcceptable, NotFound, PacsError, PacsFault, PacsTimeout, PacsUnauthorized, PacsUnavailable
 
 DICOM_JSON = "application/dicom+json"
 
@@ -30,6 +30,7 @@ _STATUS_ERRORS: dict[int, type[PacsError]] = {
     401: PacsUnauthorized,
     403: PacsUnauthorized,
     404: NotFound,
+    406: NotAcceptable,
     408: PacsTimeout,
     410: NotFound,
     502: PacsUnavailable,
@@ -38,6 +39,7 @@ _STATUS_ERRORS: dict[int, type[PacsError]] = {
 }
 _MESSAGES: dict[type[PacsError], str] = {
     PacsUnauthorized: "the PACS refused the credentials of this service",
+    NotAcceptable: "the PACS has no representation of the kinds that were asked for",
     NotFound: "the PACS has no such object",
     PacsTimeout: "the PACS did not answer in time",
     PacsUnavailable: "the PACS cannot be reached",

@@ -42,6 +42,10 @@ class PacsFault(PacsError):
     """The PACS answered with something that the standard does not allow."""
 
 
+class NotAcceptable(PacsFault):
+    """The PACS has the object in none of the media types and transfer syntaxes that were asked for."""
+
+
 class NotFound(PacsError):
     """The PACS has no such object."""
 

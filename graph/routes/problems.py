@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from graph.errors import ContractError, ErrorCode, translate
 from pacs.announcement import BadAnnouncement
-from pacs.errors import BadDicom, BadQuery, NoPicture, PacsError
+from pacs.errors import BadDicom, BadQuery, NoPicture, NotAcceptable, PacsError
 from persistence.errors import StoreUnavailable
 
 _RETRY_SECONDS = 2
@@ -48,6 +48,10 @@ def _no_picture(_: Request, error: Exception) -> Response:
     return problem(406, str(error))
 
 
+def _not_acceptable(_: Request, error: Exception) -> Response:
+    return problem(406, str(error))
+
+
 def _http(_: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     headers = error.headers if isinstance(error, HTTPException) else None
@@ -60,6 +64,7 @@ HANDLERS = {
     BadDicom: _contract,
     BadQuery: _contract,
     NoPicture: _no_picture,
+    NotAcceptable: _not_acceptable,
     BadAnnouncement: _bad_announcement,
     StoreUnavailable: _contract,
     HTTPException: _http,
