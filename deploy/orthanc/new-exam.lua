@@ -13,6 +13,8 @@ local URL = os.getenv('NEW_EXAM_URL')
 local TOKEN = os.getenv('CALLBACK_TOKEN')
 local SOURCE = os.getenv('SOURCE_ID') or 'ORTHANC'
 
+if URL == nil then print('NEW_EXAM_URL is not set: exams are not announced') end
+
 -- Fields that are copied as they are: from the study, and from its patient.
 local STUDY_FIELDS = {
   'StudyInstanceUID', 'AccessionNumber', 'StudyDate', 'StudyTime', 'StudyID', 'ReferringPhysicianName', 'StudyDescription',

@@ -102,6 +102,14 @@ def test_a_service_that_hangs_holds_up_orthanc_for_seconds_only(
     assert seconds < configured + 3
 
 
+def test_an_orthanc_that_was_told_of_no_service_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NEW_EXAM_URL", raising=False)
+    with orthanc(tmp_path, LuaScripts=[str(SCRIPT)]):
+        pass
+
+    assert "NEW_EXAM_URL is not set" in (tmp_path / "orthanc.log").read_text()
+
+
 def store(pacs: Orthanc) -> None:
     content_type, body = stow_body(Exam().image().content)
     headers = {"Content-Type": content_type, "Accept": "application/dicom+json"}
