@@ -28,6 +28,18 @@ from graph.socket_counts import Slot
 class Socket:
     """One client's connection."""
 
+    __slots__ = (
+        "_acknowledged",
+        "_channel",
+        "_context",
+        "_initialised",
+        "_lifetime_seconds",
+        "_operations",
+        "_options",
+        "_schema",
+        "_tasks",
+    )
+
     def __init__(
         self,
         websocket: WebSocket,
@@ -58,7 +70,7 @@ class Socket:
                 await self._end_tasks()
 
     async def _talk(self, slot: Slot) -> None:
-        init_timer = self._close_after(
+        init_timer: asyncio.Task[None] | None = self._close_after(
             self._options.connection_init_timeout_seconds, 4408, "Connection initialisation timeout"
         )
         with suppress(WebSocketDisconnect):
@@ -67,8 +79,9 @@ class Socket:
                 while True:
                     message = await self._channel.receive()
                     await self._handle(message, slot)
-                    if self._initialised:
+                    if self._initialised and init_timer is not None:
                         init_timer.cancel()
+                        init_timer = None
             except Closed as closed:
                 await self._channel.close(closed.code, closed.reason)
             except WebSocketDisconnect:
