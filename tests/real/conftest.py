@@ -5,7 +5,33 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.real import peer_table
 from tests.real.mongo import MongoServer, fresh_database
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "cell(service, peer): the test is one of that cell of the peer table")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Notes the cells of tests in their reports."""
+    for item in items:
+        item.user_properties += [("cell", peer_table.check(mark.args)) for mark in item.iter_markers("cell")]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Prints the peer table, if anything of it was run."""
+    outcomes = [
+        (tuple(cell), outcome)
+        for outcome in ("passed", "failed", "skipped", "error")
+        for report in terminalreporter.getreports(outcome)
+        for name, cell in report.user_properties
+        if name == "cell"
+    ]
+    if outcomes:
+        terminalreporter.section("DICOM services × peers")
+        for line in peer_table.lines(outcomes):
+            terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session")

@@ -106,28 +106,34 @@ def received_dataset(path: Path) -> bytes:
         return content[read_meta(opened, len(content)).dataset_offset :]
 
 
+@pytest.mark.cell("Verification", "dcmtk")
 def test_verification_dcmtk(site: Site) -> None:
     assert dcmtk("echoscu", "127.0.0.1", site.port).returncode == 0
 
 
+@pytest.mark.cell("Verification", "pynetdicom")
 def test_verification_pynetdicom(site: Site) -> None:
     pynetdicom("echoscu", "127.0.0.1", site.port)
 
 
+@pytest.mark.cell("Verification", "Orthanc")
 def test_verification_orthanc(site: Site) -> None:
     assert httpx.post(f"{site.orthanc.root}/modalities/graph/echo", json={}).status_code == 200
 
 
+@pytest.mark.cell("Store", "dcmtk")
 def test_store_dcmtk(site: Site, stored: Sample) -> None:
     assert stored.instance in site.archive.instances()
 
 
+@pytest.mark.cell("Store", "pynetdicom")
 def test_store_pynetdicom(site: Site, image: Sample, file: str) -> None:
     pynetdicom("storescu", "127.0.0.1", site.port, file)
 
     assert image.instance in site.archive.instances()
 
 
+@pytest.mark.cell("Store", "Orthanc")
 def test_store_orthanc(site: Site, image: Sample) -> None:
     known = httpx.post(f"{site.orthanc.root}/instances", content=image.content).json()["ID"]
 
@@ -137,6 +143,7 @@ def test_store_orthanc(site: Site, image: Sample) -> None:
     assert image.instance in site.archive.instances()
 
 
+@pytest.mark.cell("Find", "dcmtk")
 @pytest.mark.parametrize("model", ["-P", "-S"])
 def test_find_dcmtk(site: Site, stored: Sample, model: str, tmp_path: Path) -> None:
     found = tmp_path / "found"
@@ -150,12 +157,15 @@ def test_find_dcmtk(site: Site, stored: Sample, model: str, tmp_path: Path) -> N
     assert answer.PatientID
 
 
+@pytest.mark.cell("Find", "pynetdicom")
 def test_find_pynetdicom(site: Site, stored: Sample) -> None:
     said = pynetdicom("findscu", "-S", *study_keys(stored), "-k", "PatientID", "127.0.0.1", site.port, "-v")
 
     assert stored.study in said
 
 
+@pytest.mark.cell("Find", "Orthanc")
+@pytest.mark.cell("Move", "Orthanc")
 def test_find_and_move_orthanc(site: Site, stored: Sample) -> None:
     root = site.orthanc.root
     wanted = {"Level": "Study", "Query": {"StudyInstanceUID": stored.study}}
@@ -172,6 +182,7 @@ def test_find_and_move_orthanc(site: Site, stored: Sample) -> None:
     assert instance["MainDicomTags"]["SOPInstanceUID"] == stored.instance
 
 
+@pytest.mark.cell("Get", "dcmtk")
 @pytest.mark.parametrize("model", ["-P", "-S"])
 def test_get_dcmtk(site: Site, stored: Sample, model: str, tmp_path: Path) -> None:
     got = tmp_path / "got"
@@ -183,6 +194,7 @@ def test_get_dcmtk(site: Site, stored: Sample, model: str, tmp_path: Path) -> No
     assert uids(got) == {stored.instance}
 
 
+@pytest.mark.cell("Get", "pynetdicom")
 def test_get_pynetdicom(site: Site, stored: Sample, tmp_path: Path) -> None:
     got = tmp_path / "got"
     got.mkdir()
@@ -192,6 +204,7 @@ def test_get_pynetdicom(site: Site, stored: Sample, tmp_path: Path) -> None:
     assert uids(got) == {stored.instance}
 
 
+@pytest.mark.cell("Move", "dcmtk")
 def test_move_dcmtk(site: Site, stored: Sample, tmp_path: Path) -> None:
     """To itself, for `movescu` listens when it is told a port."""
     got = tmp_path / "got"
@@ -204,12 +217,14 @@ def test_move_dcmtk(site: Site, stored: Sample, tmp_path: Path) -> None:
     assert uids(got) == {stored.instance}
 
 
+@pytest.mark.cell("Move", "dcmtk")
 def test_move_to_nobody_dcmtk(site: Site, stored: Sample) -> None:
     result = dcmtk("movescu", "-v", "-S", "-aem", "NOBODY", *study_keys(stored), "127.0.0.1", site.port)
 
     assert "MoveDestinationUnknown" in result.stderr + result.stdout
 
 
+@pytest.mark.cell("Move", "pynetdicom")
 def test_move_pynetdicom(site: Site, stored: Sample) -> None:
     pynetdicom("movescu", "-S", "-aem", "ORTHANC", *study_keys(stored), "127.0.0.1", site.port)
 
@@ -217,6 +232,8 @@ def test_move_pynetdicom(site: Site, stored: Sample) -> None:
     assert len(httpx.post(f"{site.orthanc.root}/tools/find", json=wanted).json()) == 1
 
 
+@pytest.mark.cell("Store", "dcmtk")
+@pytest.mark.cell("Get", "dcmtk")
 def test_every_file_of_the_wheel_goes_out_by_getscu_as_it_came_in_by_storescu(tmp_path: Path) -> None:
     came_back, refused = 0, []
     with ArchiveProcess(tmp_path) as archive:
@@ -271,6 +288,7 @@ def _syntax(path: Path) -> str:
         return ""
 
 
+@pytest.mark.cell("Store", "dcmtk")
 def test_storescu_stores_over_tls_with_its_certificate_and_not_without(
     tmp_path: Path, file: str, image: Sample
 ) -> None:

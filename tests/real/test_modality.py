@@ -77,6 +77,7 @@ def reference(instance: str) -> dict[str, str]:
     return {"ReferencedSOPClassUID": CT, "ReferencedSOPInstanceUID": instance}
 
 
+@pytest.mark.cell("Worklist", "dcmtk")
 async def test_findscu_lists_an_order_at_once_and_loses_it_at_once(site: Site, api: Api) -> None:
     workitem = await order(api)
     patient = f"PatientID={workitem['patientID']}"
@@ -92,6 +93,7 @@ async def test_findscu_lists_an_order_at_once_and_loses_it_at_once(site: Site, a
     assert await listed(site.port, patient) == []
 
 
+@pytest.mark.cell("Worklist", "dcmtk")
 @pytest.mark.parametrize(
     ("keys", "is_listed"),
     [
@@ -115,6 +117,7 @@ async def test_findscu_matches(site: Site, api: Api, keys: list[str], is_listed:
     assert [entry.PatientID for entry in found] == [workitem["patientID"]] * is_listed
 
 
+@pytest.mark.cell("Worklist", "pynetdicom")
 async def test_findscu_of_pynetdicom_lists_an_order(site: Site, api: Api, tmp_path: Path) -> None:
     workitem = await order(api)
     command = [sys.executable, "-m", "pynetdicom", "findscu", "127.0.0.1", str(site.port), "-W"]
@@ -132,6 +135,7 @@ async def test_findscu_of_pynetdicom_lists_an_order(site: Site, api: Api, tmp_pa
     assert workitem["studyInstanceUID"] in result.stdout + result.stderr
 
 
+@pytest.mark.cell("Worklist", "Orthanc")
 async def test_orthanc_finds_the_worklist(site: Site, api: Api) -> None:
     workitem = await order(api, patientName="Rossi^María")
     step = {"Modality": "CT"}
@@ -144,6 +148,7 @@ async def test_orthanc_finds_the_worklist(site: Site, api: Api) -> None:
     assert entry["ScheduledProcedureStepSequence"] == [step]
 
 
+@pytest.mark.cell("Commitment", "Orthanc")
 async def test_orthanc_is_told_what_is_safe(site: Site, api: Api) -> None:
     image = await stored(api)
     asked = [
@@ -163,6 +168,7 @@ async def test_orthanc_is_told_what_is_safe(site: Site, api: Api) -> None:
     assert [one["SOPInstanceUID"] for one in report["Failures"]] == ["1.2.3.4.5"]
 
 
+@pytest.mark.cell("Commitment", "pynetdicom")
 async def test_storescu_sends_what_a_scanner_then_asks_about(site: Site, api: Api, tmp_path: Path) -> None:
     image = Exam().image()
     file = tmp_path / "image.dcm"
@@ -175,6 +181,7 @@ async def test_storescu_sends_what_a_scanner_then_asks_about(site: Site, api: Ap
     assert (await site.modality.next()).event_type == 1
 
 
+@pytest.mark.cell("MPPS", "pynetdicom")
 async def test_a_workitem_follows_what_is_performed(site: Site, api: Api) -> None:
     workitem = await order(api)
     (entry,) = await listed(site.port, f"PatientID={workitem['patientID']}", "StudyInstanceUID", "0040,0100")

@@ -40,6 +40,7 @@ SupportsTrim = true
 """
 
 
+@pytest.mark.cell("Print", "dcmtk")
 @pytest.mark.parametrize("whole_session", [False, True])
 def test_dcmtk_prints_four_images_on_a_landscape_film(tmp_path: Path, whole_session: bool) -> None:
     port, spool = free_port(), tmp_path / "spool"
