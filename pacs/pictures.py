@@ -7,7 +7,7 @@ encoded alike (Orthanc renders no JPEG 2000, no 32-bit dose, no 16-bit colour; m
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Final
 
@@ -45,6 +45,10 @@ class Thumbnail:
 Retrieve = Callable[[str, str, str], AbstractAsyncContextManager[ObjectFile]]
 
 
+Turn = AbstractAsyncContextManager[None]
+_NO_TURN: Turn = nullcontext()
+
+
 class Pictures:
     """Thumbnails of one PACS. `aclose` ends the processes that make them."""
 
@@ -70,20 +74,25 @@ class Pictures:
         """Ends the processes that make pictures."""
         await self.renderer.aclose()
 
-    async def thumbnail(self, study: str, series: str, instance: str, size: int) -> Thumbnail:
-        """A JPEG of at most `size` pixels a side. `NoPicture` says why there is none; and the errors of the PACS."""
+    async def thumbnail(self, study: str, series: str, instance: str, size: int, turn: Turn = _NO_TURN) -> Thumbnail:
+        """A JPEG of at most `size` pixels a side. `NoPicture` says why there is none; and the errors of the PACS.
+
+        Where it must be made first, that is done within `turn`.
+        """
         key = Key(study, series, (instance, size))
         state = await self._cache.state(SeriesRef(study, series))
         kept: Thumbnail | NoPictureReason | None = self._cache.get(key, state)
         if kept is not None:
             return _shown(kept)
-        return _shown(await self._flights.join((key, state), lambda: self._make(key, instance, size, state)))
+        return _shown(await self._flights.join((key, state), lambda: self._make(key, instance, size, state, turn)))
 
-    async def _make(self, key: Key, instance: str, size: int, state: State | None) -> Thumbnail | NoPictureReason:
+    async def _make(
+        self, key: Key, instance: str, size: int, state: State | None, turn: Turn
+    ) -> Thumbnail | NoPictureReason:
         """The picture, or why there is none, which is kept like one."""
         with self._cache.filling(key.study) as filling:
             try:
-                async with self._gate:
+                async with turn, self._gate:
                     made: Thumbnail | NoPictureReason = await self._by_any_way(key.study, key.series, instance, size)
             except NoPicture as error:
                 if error.transient:

@@ -48,8 +48,8 @@ async def exam_file(request: Request) -> Response:
         await _check_stored(services, study, series, instance)
         return Response(None, 304 if is_known else 200, headers, None if is_known else kind.media_type)
     if kind.media_type == JPEG:
-        async with services.pictures.of(client_of(request)):
-            picture = await services.pacs.pictures.thumbnail(study, series, instance, size)
+        turn = services.pictures.of(client_of(request))
+        picture = await services.pacs.pictures.thumbnail(study, series, instance, size, turn)
         return Response(picture.body, 200, headers, picture.content_type)
     return _Streamed(lambda: services.pacs.retrieve(study, series, instance), headers)
 

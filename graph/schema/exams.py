@@ -87,8 +87,8 @@ class Instance:
             raise bad_input(f"size is {size}, it must be from 1 to {LARGEST_THUMBNAIL}")
         place = self.study_instance_uid, self.series_instance_uid, self.sop_instance_uid
         try:
-            async with info.context.services.pictures.of(info.context.client):
-                picture = await info.context.pacs.pictures.thumbnail(*place, size)
+            turn = info.context.services.pictures.of(info.context.client)
+            picture = await info.context.pacs.pictures.thumbnail(*place, size, turn)
         except NoPicture as error:
             if error.transient:
                 raise

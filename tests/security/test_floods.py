@@ -224,7 +224,9 @@ async def test_pictures_of_one_client_are_made_few_at_a_time(
         return Thumbnail(b"", "image/jpeg")
 
     (image,) = await stored(api, Exam())
-    monkeypatch.setattr(app.state.services.pacs.pictures, "thumbnail", slowly)
+    pictures = app.state.services.pacs.pictures
+    monkeypatch.setattr(pictures, "_by_any_way", slowly)
+    monkeypatch.setattr(pictures, "_gate", asyncio.Semaphore(100))  # that of all clients together
     aliases = " ".join(f"a{n}: thumbnail(size: {n + 1}) {{ url }}" for n in range(25))
     query = f'{{ studies(patientID: "{image.patient_id}") {{ nodes {{ series {{ instances {{ {aliases} }} }} }} }} }}'
     file = f"/exams/studies/{image.study}/series/{image.series}/instance/{image.instance}?fileType=image/jpeg"
