@@ -7,6 +7,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import pytest
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 from pynetdicom.association import Association
 from pynetdicom.dimse_messages import C_FIND_RQ, C_GET_RQ, C_MOVE_RQ, C_STORE_RQ, N_ACTION_RQ, N_CREATE_RQ, N_SET_RQ
@@ -21,11 +22,11 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]
     ModalityWorklistInformationFind,
     StorageCommitmentPushModel,
     StorageCommitmentPushModelInstance,
-    StudyRootQueryRetrieveInformationModelFind,
-    StudyRootQueryRetrieveInformationModelGet,
-    StudyRootQueryRetrieveInformationModelMove,
     Verification,
 )
+from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelFind as FIND  # type: ignore[attr-defined]
+from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelGet as GET  # type: ignore[attr-defined]
+from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelMove as MOVE  # type: ignore[attr-defined]
 
 from pacs.peers import Peer
 from tests.pacs.archive.dimse.modality import started
@@ -80,18 +81,18 @@ REQUESTS: dict[str, tuple[str, Any]] = {
         ),
     ),
     "find": (
-        StudyRootQueryRetrieveInformationModelFind,
-        find(StudyRootQueryRetrieveInformationModelFind, QueryRetrieveLevel="IMAGE", SOPInstanceUID=""),
+        FIND,
+        find(FIND, QueryRetrieveLevel="IMAGE", SOPInstanceUID=""),
     ),
     "get": (
-        StudyRootQueryRetrieveInformationModelGet,
-        request(C_GET, AffectedSOPClassUID=StudyRootQueryRetrieveInformationModelGet, Identifier=identifier(**STUDY)),
+        GET,
+        request(C_GET, AffectedSOPClassUID=GET, Identifier=identifier(**STUDY)),
     ),
     "move": (
-        StudyRootQueryRetrieveInformationModelMove,
+        MOVE,
         request(
             C_MOVE,
-            AffectedSOPClassUID=StudyRootQueryRetrieveInformationModelMove,
+            AffectedSOPClassUID=MOVE,
             MoveDestination="RECEIVER",
             Identifier=identifier(**STUDY),
         ),
@@ -185,18 +186,52 @@ async def test_whoever_waited_long_for_an_answer_may_go_on_asking(data_dir: Path
         time.sleep(0.5)
         return 0x0000
 
-    model, receiver = StudyRootQueryRetrieveInformationModelMove, Receiver(take_long)
+    receiver = Receiver(take_long)
     async with on_network(data_dir, [Peer("RECEIVER", "127.0.0.1", receiver.port)], network_seconds=0.4) as network:
         assert (await network.web.store(instance())).status_code == 200
 
         def move() -> list[int]:
-            contexts = {model: [ExplicitVRLittleEndian], Verification: [ExplicitVRLittleEndian]}
+            contexts = {MOVE: [ExplicitVRLittleEndian], Verification: [ExplicitVRLittleEndian]}
             with associated(network.port, contexts) as association:
                 moved = [
-                    int(status.Status) for status, _ in association.send_c_move(dataset(**STUDY), "RECEIVER", model)
+                    int(status.Status) for status, _ in association.send_c_move(dataset(**STUDY), "RECEIVER", MOVE)
                 ]
                 time.sleep(0.1)
                 return [moved[-1], int(association.send_c_echo().Status)]
 
         with receiver.listening({CTImageStorage: [ExplicitVRLittleEndian]}):
             assert await asyncio.to_thread(move) == [0x0000, 0x0000]
+
+
+@pytest.mark.parametrize("model", [GET, MOVE])
+async def test_a_retrieval_that_is_cancelled_ends_with_what_was_sent_and_what_was_not(
+    data_dir: Path, model: str
+) -> None:
+    asking: list[Association] = []
+
+    def cancel(_: Any) -> int:
+        asking[0].send_c_cancel(7, query_model=model)
+        time.sleep(0.1)
+        return 0x0000
+
+    receiver = Receiver(cancel)
+    async with on_network(data_dir, [Peer("RECEIVER", "127.0.0.1", receiver.port)]) as network:
+        files = [instance(SOPInstanceUID=f"1.2.3.1.1.{number}") for number in range(5)]
+        assert (await network.web.store(*files)).status_code == 200
+
+        def retrieve() -> Any:
+            contexts = {model: [ExplicitVRLittleEndian], CTImageStorage: [ExplicitVRLittleEndian]}
+            with associated(network.port, contexts, receives=receiver.keep) as association:
+                asking.append(association)
+                if model == GET:
+                    answers = association.send_c_get(dataset(**STUDY), GET, msg_id=7)
+                else:
+                    answers = association.send_c_move(dataset(**STUDY), "RECEIVER", MOVE, msg_id=7)
+                return [status for status, _ in answers][-1]
+
+        with receiver.listening({CTImageStorage: [ExplicitVRLittleEndian]}):
+            last = await asyncio.to_thread(retrieve)
+
+    assert last.Status == 0xFE00
+    assert last.NumberOfCompletedSuboperations == len(receiver.received) == 1
+    assert last.NumberOfRemainingSuboperations == 4
