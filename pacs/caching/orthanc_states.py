@@ -116,12 +116,15 @@ class OrthancWitness:
             return orthanc_id(patient_id, series.study, series.series)
         place = series.study, series.series
         if place not in self._ids:
-            found = (await self._web.request("POST", "tools/lookup", content=series.series.encode())).json()
+            found = await self._flights.join(("lookup", series.series), lambda: self._lookup(series.series))
             ids = [one.get("ID") for one in found if isinstance(one, Mapping) and one.get("Type") == "Series"]
             if len(ids) != 1 or not isinstance(ids[0], str):
                 return None
             self._ids[place] = ids[0]
         return self._ids[place]
+
+    async def _lookup(self, uid: str) -> Any:
+        return (await self._web.request("POST", "tools/lookup", content=uid.encode())).json()
 
     async def _json(self, path: str, query: str = "") -> Any:
         return (await self._web.request("GET", path, query=query)).json()
