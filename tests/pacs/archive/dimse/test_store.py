@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from pydicom import dcmread
 from pydicom.uid import (
+    ColorPaletteStorage,
     CTImageStorage,
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
@@ -18,7 +19,14 @@ from pydicom.uid import (
     MRImageStorage,
 )
 from pynetdicom.sop_class import (  # type: ignore[attr-defined]
+    BasicGrayscalePrintManagementMeta,
+    ModalityPerformedProcedureStep,
+    ModalityPerformedProcedureStepRetrieve,
+    ModalityWorklistInformationFind,
+    PatientRootQueryRetrieveInformationModelFind,
+    StorageCommitmentPushModel,
     StudyRootQueryRetrieveInformationModelGet,
+    StudyRootQueryRetrieveInformationModelMove,
     Verification,
 )
 
@@ -173,18 +181,29 @@ async def test_an_abort_in_the_middle_leaves_nothing(network: Network) -> None:
 
 
 async def test_without_images_only_the_other_services_are_offered(data_dir: Path) -> None:
+    of_images = {
+        CTImageStorage,
+        ColorPaletteStorage,
+        PatientRootQueryRetrieveInformationModelFind,
+        StudyRootQueryRetrieveInformationModelMove,
+        StudyRootQueryRetrieveInformationModelGet,
+        StorageCommitmentPushModel,
+        BasicGrayscalePrintManagementMeta,
+    }
+    others = {
+        Verification,
+        ModalityWorklistInformationFind,
+        ModalityPerformedProcedureStep,
+        ModalityPerformedProcedureStepRetrieve,
+    }
     async with on_network(data_dir, offers_images=False) as network:
 
-        def accepted() -> list[str]:
-            wanted: dict[str, list[str]]
-            wanted = {
-                CTImageStorage: [ExplicitVRLittleEndian],
-                Verification: [ImplicitVRLittleEndian],
-            }
+        def accepted() -> set[str]:
+            wanted = {syntax: [ImplicitVRLittleEndian] for syntax in (*of_images, *others)}
             with associated(network.port, wanted) as association:
-                return [str(one.abstract_syntax) for one in association.accepted_contexts]
+                return {str(one.abstract_syntax) for one in association.accepted_contexts}
 
-        assert await asyncio.to_thread(accepted) == [Verification]
+        assert await asyncio.to_thread(accepted) == others
 
 
 @pytest.mark.parametrize(
