@@ -60,15 +60,22 @@ class CachedInstances:
         with ExitStack() as stack:
             studies = {ref.study for ref in refs}
             fillings = {study: stack.enter_context(self._cache.filling(study)) for study in studies}
-            states = await asyncio.gather(*(self._cache.state(ref, patient_id) for ref in refs))
+            looked_up = await asyncio.gather(*(self._look_up(ref, what) for ref in refs))
             missing: list[_Missing] = []
-            for ref, state in zip(refs, states, strict=True):
-                kept = self._kept(ref, what, state) if state else None
+            for ref, (state, kept) in zip(refs, looked_up, strict=True):
                 if kept is None:
                     missing.append(_Missing(ref, state, fillings[ref.study]))
                 else:
                     found[ref.series] = kept
             return found | await self._fill(what, missing)
+
+    async def _look_up(self, ref: SeriesRef, what: _What) -> tuple[State | None, list[Dataset] | None]:
+        """The state of a series, and what is kept under it; where nothing is, what the state may tell by itself."""
+        state = await self._cache.state(ref, what.patient_id)
+        kept = self._kept(ref, what, state) if state else None
+        if kept is None and state and not state.instances and what.keywords <= self._cache.instance_keywords:
+            state = await self._cache.state(ref, what.patient_id, look=True)
+        return state, kept
 
     def _kept(self, ref: SeriesRef, what: _What, state: State) -> list[Dataset] | None:
         kept = (key for key in self._cache.keys(ref) if _has(key, what))

@@ -64,16 +64,18 @@ class OrthancWitness:
         except (NotFound, PacsFault, PacsUnauthorized):
             return False
 
-    async def state(self, series: SeriesRef, patient_id: str | None) -> State | None:
+    async def state(self, series: SeriesRef, patient_id: str | None, *, look: bool = False) -> State | None:
         """See `Witness`."""
         id_ = await self._id(series, patient_id)
         if id_ is None:
             return None
         try:
-            seen = self._seen.get(id_)
+            seen = None if look else self._seen.get(id_)
             if seen and await self._count(series, id_) == seen.count and await self._last_change() == seen.last:
                 return State(seen.digest)
-            return await self._flights.join_next(("state", id_), lambda: self._look(id_, series, patient_id))
+            return await self._flights.join_next(
+                ("state", id_, patient_id), lambda: self._look(id_, series, patient_id)
+            )
         except NotFound:
             return None
 

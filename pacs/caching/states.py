@@ -51,9 +51,10 @@ class Witness(Protocol):
         """What `State.instances` tells."""
         ...
 
-    async def state(self, series: SeriesRef, patient_id: str | None) -> State | None:
+    async def state(self, series: SeriesRef, patient_id: str | None, *, look: bool = False) -> State | None:
         """As it is at some moment after this call began; None where the PACS does not tell.
 
+        `look` asks for `State.instances` as well, from a witness that has any.
         `patient_id`, where it is known, must be whose the series is. Raises the errors of `pacs.errors`.
         """
         ...
@@ -80,7 +81,13 @@ class CountWitness:
         """See `Witness`."""
         return frozenset()
 
-    async def state(self, series: SeriesRef, patient_id: str | None) -> State | None:
+    async def state(
+        self,
+        series: SeriesRef,
+        patient_id: str | None,
+        *,
+        look: bool = False,  # noqa: ARG002  # there is nothing to look at
+    ) -> State | None:
         """See `Witness`; None as well for a series that several patients have."""
         rows = [series.row] if series.row else await self._find(series, patient_id, self.row_keywords)
         if len(rows) != 1:

@@ -29,12 +29,12 @@ class VouchedCache:
         """What a state may tell of instances by itself."""
         return self._witness.instance_keywords
 
-    async def state(self, series: SeriesRef, patient_id: str | None = None) -> State | None:
+    async def state(self, series: SeriesRef, patient_id: str | None = None, *, look: bool = False) -> State | None:
         """The state of a series, to be read before what is kept under it; None: nothing of it can be kept."""
         if not self._cache.is_on or not series.study:
             return None
         try:
-            return await self._witness.state(series, patient_id)
+            return await self._witness.state(series, patient_id, look=look)
         except PacsError:  # who cannot vouch is no reason not to ask for the content itself
             return None
 

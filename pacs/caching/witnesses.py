@@ -38,9 +38,9 @@ class ChosenWitness:
         if self._web is not None:
             await self._web.aclose()
 
-    async def state(self, series: SeriesRef, patient_id: str | None) -> State | None:
+    async def state(self, series: SeriesRef, patient_id: str | None, *, look: bool = False) -> State | None:
         """See `Witness`."""
-        return await (self._chosen or await self._choose()).state(series, patient_id)
+        return await (self._chosen or await self._choose()).state(series, patient_id, look=look)
 
     async def _choose(self) -> Witness:
         """Raises the errors of `pacs.errors` when the PACS does not answer; then the next use asks again."""

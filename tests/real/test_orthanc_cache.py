@@ -44,6 +44,7 @@ async def test_what_orthanc_has_in_its_index_is_not_searched_for(
     behind: Behind, pacs: Pacs, images: list[Sample]
 ) -> None:
     series = SeriesRef(images[0].study, images[0].series)
+    await pacs.pictures.thumbnail(images[0].study, images[0].series, images[0].instance, 8)  # its state is known then
     behind.asked.clear()
     found = await pacs.instances(images[0].patient_id, [series], {"InstanceNumber", "SOPInstanceUID"})
     assert [row.text("SOPInstanceUID") for row in found[images[0].series]] == [image.instance for image in images]
