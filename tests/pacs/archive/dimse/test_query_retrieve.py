@@ -14,6 +14,7 @@ from pydicom.uid import JPEG2000, CTImageStorage, ExplicitVRBigEndian, ExplicitV
 from pynetdicom import AllStoragePresentationContexts, evt
 from pynetdicom.sop_class import (  # type: ignore[attr-defined]
     PatientRootQueryRetrieveInformationModelFind,
+    PatientRootQueryRetrieveInformationModelGet,
     StudyRootQueryRetrieveInformationModelFind,
     StudyRootQueryRetrieveInformationModelGet,
     StudyRootQueryRetrieveInformationModelMove,
@@ -216,6 +217,27 @@ async def test_get_brings_what_the_unique_keys_name(network: Network, keys: dict
     assert [one.SOPInstanceUID for one in receiver.received] == uids
     assert [status.Status for status, _ in answers] == [PENDING] * len(uids) + [SUCCESS]
     assert counts(answers[-1][0]) == (len(uids), 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("keys", "uids"),
+    [
+        ({"QueryRetrieveLevel": "PATIENT", "PatientID": "P1"}, {"1.2.1.1", "1.2.3.1"}),
+        ({"QueryRetrieveLevel": "STUDY", "PatientID": "P1", "StudyInstanceUID": "1.2.3"}, {"1.2.3.1"}),
+        ({"QueryRetrieveLevel": "STUDY", "PatientID": "P2", "StudyInstanceUID": "1.2.3"}, set()),
+    ],
+)
+async def test_get_brings_what_a_patient_has(network: Network, keys: dict[str, Any], uids: set[str]) -> None:
+    await have(network, small(1), small(1, 2), small(1, 3, PatientID="P1"))
+    receiver, model = Receiver(), PatientRootQueryRetrieveInformationModelGet
+
+    def retrieve_of_patient() -> int:
+        wanted = {**EXPLICIT, model: [ImplicitVRLittleEndian]}
+        with associated(network.port, wanted, receives=receiver.keep) as association:
+            return [int(status.Status) for status, _ in association.send_c_get(peer.dataset(**keys), model)][-1]
+
+    assert await asyncio.to_thread(retrieve_of_patient) == SUCCESS
+    assert {one.SOPInstanceUID for one in receiver.received} == uids
 
 
 @pytest.mark.parametrize(
