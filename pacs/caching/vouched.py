@@ -7,7 +7,7 @@ from typing import Any
 
 from pacs.caching.bounded import BoundedCache, Filling, Key
 from pacs.caching.states import SeriesRef, State, Witness
-from pacs.errors import PacsError
+from pacs.errors import PacsError, PacsTimeout
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,8 @@ class VouchedCache:
             return None
         try:
             return await self._witness.state(series, patient_id, look=look)
+        except PacsTimeout:  # who is silent would keep the client waiting once more
+            raise
         except PacsError:  # who cannot vouch is no reason not to ask for the content itself
             return None
 

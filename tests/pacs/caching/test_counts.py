@@ -1,5 +1,6 @@
 """A PACS that does no more than count: what is kept of it serves for as long as the counts, and for seconds only."""
 
+import asyncio
 import time
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 
 from pacs.adapter import Pacs
 from pacs.caching.states import SeriesRef
+from pacs.errors import PacsTimeout
 from tests.pacs.scripted import Exchange, ScriptedPacs, scripted_pacs
 
 PLACE = {"00100020": "P1", "0020000D": "1.1", "0020000E": "1.1.1"}
@@ -108,4 +110,13 @@ async def test_it_is_asked_once_whether_it_is_an_orthanc(foreign: Foreign) -> No
         for _ in range(3):
             await read(pacs)
         assert server.targets.count("/changes?last") == 1
+        await pacs.aclose()
+
+
+async def test_a_pacs_that_is_silent_is_waited_for_once() -> None:
+    async with scripted_pacs(lambda _: asyncio.sleep(5)) as server:
+        pacs = Pacs(server.address(timeout_seconds=0.2), cache_bytes=1_000_000)
+        with pytest.raises(PacsTimeout):
+            await read(pacs)
+        assert len(server.targets) == 1
         await pacs.aclose()
