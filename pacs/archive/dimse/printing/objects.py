@@ -28,6 +28,21 @@ def text(attributes: Dataset, keyword: str, default: str) -> str:
     return "\\".join(map(str, value)) if isinstance(value, MultiValue) else str(value)
 
 
+def referenced(attributes: Dataset, keyword: str) -> str:
+    """The UID of the one instance that a sequence names; `Refused` when it names none."""
+    items = attributes.get(keyword)
+    if not items or not items[0].get("ReferencedSOPInstanceUID"):
+        raise Refused(MISSING_ATTRIBUTE, f"{keyword} is missing")
+    return str(items[0].ReferencedSOPInstanceUID)
+
+
+def reference(sop_class: str, uid: str) -> Dataset:
+    """An item of a sequence that names an instance."""
+    item = Dataset()
+    item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = sop_class, uid
+    return item
+
+
 @dataclass(slots=True)
 class ImageBox:
     """One image box: where it lies, and its image once one was set."""

@@ -17,11 +17,10 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]  # made at impo
 from pacs.archive.dimse.printing.film import print_sheet
 from pacs.archive.dimse.printing.lut import IDENTITY, PresentationLut, read_lut
 from pacs.archive.dimse.printing.memory import PrinterMemory
-from pacs.archive.dimse.printing.objects import FilmBox, FilmSession, ImageBox, text
+from pacs.archive.dimse.printing.objects import FilmBox, FilmSession, ImageBox, reference, referenced, text
 from pacs.archive.dimse.printing.refused import (
     DUPLICATE,
     INVALID_VALUE,
-    MISSING_ATTRIBUTE,
     NO_FILM_BOX,
     NO_SUCH_CLASS,
     NO_SUCH_INSTANCE,
@@ -120,7 +119,7 @@ class PrintSession:
 
     def _create_film(self, image_class: str, uid: str, attributes: Dataset) -> Answer:
         session = self._open_session()
-        if _referenced(attributes, "ReferencedFilmSessionSequence") != session.uid:
+        if referenced(attributes, "ReferencedFilmSessionSequence") != session.uid:
             raise Refused(INVALID_VALUE, "ReferencedFilmSessionSequence is not the association's film session")
         if len(session.films) >= _MOST_FILMS:
             raise Refused(OUT_OF_MEMORY, f"at most {_MOST_FILMS} film boxes")
@@ -130,7 +129,7 @@ class PrintSession:
         session.films[uid] = film
         answer = Dataset()
         answer.update(attributes)
-        answer.ReferencedImageBoxSequence = [_reference(image.sop_class_uid, image.uid) for image in film.images]
+        answer.ReferencedImageBoxSequence = [reference(image.sop_class_uid, image.uid) for image in film.images]
         return _SUCCESS, answer
 
     def _create_lut(self, uid: str, attributes: Dataset) -> Answer:
@@ -181,7 +180,7 @@ class PrintSession:
     def _lut(self, attributes: Dataset, default: PresentationLut) -> PresentationLut:
         if not attributes.get("ReferencedPresentationLUTSequence"):
             return default
-        uid = _referenced(attributes, "ReferencedPresentationLUTSequence")
+        uid = referenced(attributes, "ReferencedPresentationLUTSequence")
         if uid not in self._luts:
             raise Refused(INVALID_VALUE, "ReferencedPresentationLUTSequence names no presentation LUT")
         return self._luts[uid]
@@ -193,16 +192,3 @@ class PrintSession:
                 if (image.sop_class_uid, image.uid) == (sop_class, uid):
                     return film, image
         raise Refused(NO_SUCH_INSTANCE, "no such image box")
-
-
-def _referenced(attributes: Dataset, keyword: str) -> str:
-    items = attributes.get(keyword)
-    if not items or not items[0].get("ReferencedSOPInstanceUID"):
-        raise Refused(MISSING_ATTRIBUTE, f"{keyword} is missing")
-    return str(items[0].ReferencedSOPInstanceUID)
-
-
-def _reference(sop_class: str, uid: str) -> Dataset:
-    item = Dataset()
-    item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = sop_class, uid
-    return item
