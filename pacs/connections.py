@@ -8,19 +8,13 @@ and a connection whose user has ended is closed if it is not free by then.
 """
 
 import asyncio
-import importlib.util
 import ssl
-import sys
 from collections.abc import AsyncIterator
 from contextvars import ContextVar
 from typing import cast
 
 import httpcore
 import httpx
-
-if importlib.util.find_spec("sniffio") is None:
-    # httpcore looks for it four times a request, along the whole of sys.path: 0.3 ms (measured). Now once is enough.
-    sys.modules.setdefault("sniffio", None)  # type: ignore[arg-type]  # "there is none" (importlib's documentation)
 
 
 class SteadyTransport(httpx.AsyncHTTPTransport):

@@ -8,7 +8,7 @@ from contextlib import aclosing, asynccontextmanager
 import pytest
 
 from pacs.dicomweb import DicomWeb, PacsAddress, pieces
-from pacs.errors import NotFound, PacsFault, PacsTimeout, PacsUnauthorized, PacsUnavailable
+from pacs.errors import NotAcceptable, NotFound, PacsFault, PacsTimeout, PacsUnauthorized, PacsUnavailable
 from tests.pacs.scripted import Exchange, Script, ScriptedPacs, scripted_pacs
 
 ONE = {"00100020": {"vr": "LO", "Value": ["P1"]}}
@@ -70,6 +70,7 @@ async def babbles(exchange: Exchange) -> None:
         pytest.param(answering(401), PacsUnauthorized, id="401"),
         pytest.param(answering(403), PacsUnauthorized, id="403"),
         pytest.param(answering(404), NotFound, id="404"),
+        pytest.param(answering(406), NotAcceptable, id="406"),
         pytest.param(answering(500, b"boom"), PacsFault, id="500"),
         pytest.param(answering(302), PacsFault, id="redirect"),
         pytest.param(answering(503), PacsUnavailable, id="503"),

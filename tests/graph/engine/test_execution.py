@@ -1,8 +1,9 @@
 """Compiled selections: the same answers as graphql-core's own, byte for byte, only sooner."""
 
 import asyncio
+import gc
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from datetime import date
 from enum import Enum
 from typing import Any, NewType
@@ -235,8 +236,17 @@ async def answer(schema: ContractSchema, query: str, yes: bool, rows: Any) -> tu
     return encode({"data": result.data, "errors": errors}), [(line["error"], line["path"]) for line in lines]
 
 
+@pytest.fixture
+def garbage() -> Iterator[None]:
+    """graphql-core drops the coroutines of siblings of a field that fails at once, which are found here, not later."""
+    yield
+    gc.collect()
+
+
+@pytest.mark.usefixtures("garbage")
+@pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
 @given(st.sampled_from(["rows", "sureRows", "row"]), SELECTIONS, SELECTIONS, st.booleans(), ROWS)
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 async def test_every_answer_is_the_normal_one(root: str, selected: str, shared: str, yes: bool, rows: Any) -> None:
     shared = shared.replace("...Shared", "text")
     query = f"query($yes: Boolean!) {{ {root} {selected} x: rows {{ text @include(if: $yes) ...Shared }} }}"
