@@ -46,7 +46,9 @@ class PacsSettings(BaseModel):
     @field_validator("pacs_ca_file")
     @classmethod
     def _certificates(cls, path: Path | None) -> Path | None:
-        if path is not None and not path.is_file():
+        if path is None:
+            return None
+        if not path.is_file():
             raise ValueError("is not a file")
         try:
             ssl.create_default_context(cafile=path)
