@@ -1,6 +1,7 @@
 """Hostile files are refused, fast and in little memory, and slow nobody else down."""
 
 import asyncio
+import os
 import statistics
 import time
 from pathlib import Path
@@ -26,6 +27,12 @@ def peak_mebibytes(pid: int) -> float:
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))
 
 
+def processor_seconds(pid: int) -> float:
+    """What a busy machine does not change much, unlike the time on the wall."""
+    user, system = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
 async def outcome(worker: Worker, path: Path) -> str:
     try:
         await worker.render(path, THUMBNAIL, 10)
@@ -39,9 +46,9 @@ async def test_a_bomb_is_refused_within_a_second_and_300_mebibytes(name: str, tm
     path = BOMBS[name](tmp_path / "bomb.dcm")
     worker = await Worker.start(MEMORY_BYTES, 10)
     try:
-        started = time.perf_counter()
+        before = processor_seconds(worker.pid)
         seen = await outcome(worker, path)
-        seconds = time.perf_counter() - started
+        seconds = processor_seconds(worker.pid) - before
 
         assert (seen == "shown") == (OUTCOMES.get(name) == "shown")
         assert seconds < 1

@@ -31,6 +31,8 @@ from tests.samples import Exam, Sample
 from tests.security.grammar import documents
 
 _BATCH = 10
+_SHARE = 1 if os.environ.get("FUZZ") == "whole" else 5
+"""A fifth of the ten thousand is asked in every run, all of them where FUZZ=whole."""
 _PATIENCE_SECONDS = 10
 
 json_values = st.recursive(
@@ -88,7 +90,7 @@ def check(response: httpx.Response) -> None:
 def drawn(strategy: st.SearchStrategy[Any], examples: int, each: Callable[[list[Any]], None]) -> None:
     """Calls `each` with batches of what `strategy` makes up."""
 
-    @made_up(examples)
+    @made_up(examples // _SHARE)
     @given(st.lists(strategy, min_size=_BATCH, max_size=_BATCH))
     def go(batch: list[Any]) -> None:
         made.append(len(batch))
@@ -96,7 +98,7 @@ def drawn(strategy: st.SearchStrategy[Any], examples: int, each: Callable[[list[
 
     made: list[int] = []
     go()
-    assert sum(made) >= examples * _BATCH
+    assert sum(made) >= examples // _SHARE * _BATCH
 
 
 @pytest.mark.attack("10,000 made-up requests: 1,000 queries after the schema")
@@ -119,7 +121,7 @@ def test_no_query_after_the_schema_is_a_server_error(settings: Settings, loop: a
 
     try:
         drawn(documents(contract_schema()._schema, known), 100, lambda batch: loop.run(ask(batch)))
-        assert answered["data"] > 250, "too few of the documents reached anything"
+        assert answered["data"] > 250 / _SHARE, "too few of the documents reached anything"
     finally:
         loop.run(context.__aexit__(None, None, None))
 

@@ -319,18 +319,18 @@ async def test_long_lists_are_fast_and_let_others_work() -> None:
     async def watch() -> None:
         nonlocal longest
         while True:
-            began = time.perf_counter()
+            began = time.thread_time()
             await asyncio.sleep(0)
-            longest = max(longest, time.perf_counter() - began)
+            longest = max(longest, time.thread_time() - began)
 
     watcher = asyncio.create_task(watch())
-    began = time.perf_counter()
+    began = time.thread_time()
     result = await COMPILED.execute(TEN_FIELDS, variable_values={}, context_value={"rows": rows})
-    elapsed = time.perf_counter() - began
+    elapsed = time.thread_time() - began
     watcher.cancel()
     assert result.errors is None
-    assert longest < 0.1  # measured: under 15 ms; here a machine may be busy
-    began = time.perf_counter()
+    assert longest < 0.1  # of processor time, which a busy machine does not change much; measured: under 15 ms
+    began = time.thread_time()
     expected = await NORMAL.execute(TEN_FIELDS, variable_values={}, context_value={"rows": rows})
-    assert elapsed < (time.perf_counter() - began) / 3  # measured: a tenth
+    assert elapsed < (time.thread_time() - began) / 3  # measured: a tenth
     assert encode(result.data) == encode(expected.data)
