@@ -66,8 +66,8 @@ class ScriptedPacs:
         return [exchange.target for exchange in self.exchanges]
 
     def address(self, **options: object) -> PacsAddress:
-        """How to reach it, with short time-outs."""
-        return PacsAddress(**{"url": self.url, "timeout_seconds": 0.5, "connect_timeout_seconds": 0.5, **options})  # type: ignore[arg-type] # options of tests
+        """How to reach it, with time-outs that a busy machine does not meet."""
+        return PacsAddress(**{"url": self.url, "timeout_seconds": 10.0, "connect_timeout_seconds": 10.0, **options})  # type: ignore[arg-type] # options of tests
 
     async def until_closed(self, seconds: float = 2.0) -> None:
         """Returns when no connection is open."""

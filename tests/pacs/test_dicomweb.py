@@ -17,7 +17,7 @@ ONE = {"00100020": {"vr": "LO", "Value": ["P1"]}}
 @asynccontextmanager
 async def connected(script: Script, **options: object) -> AsyncIterator[tuple[DicomWeb, ScriptedPacs]]:
     async with scripted_pacs(script) as pacs:
-        web = DicomWeb(pacs.address(**options))
+        web = DicomWeb(pacs.address(**{"timeout_seconds": 0.5, "connect_timeout_seconds": 0.5, **options}))
         try:
             yield web, pacs
         finally:
