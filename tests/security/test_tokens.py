@@ -3,7 +3,6 @@
 import asyncio
 import hashlib
 import secrets
-import statistics
 import time
 
 import httpx
@@ -100,12 +99,12 @@ async def test_a_wrong_callback_token_takes_as_long_wherever_it_differs(settings
         for _ in range(15):
             for kind, token in wrong.items():
                 request = _announcement(client, token)
-                started = time.perf_counter()
+                started = time.process_time()
                 answer = await client.send(request)
-                seconds[kind].append(time.perf_counter() - started)
+                seconds[kind].append(time.process_time() - started)
                 assert answer.status_code == 401
         assert (await client.send(_announcement(client, right))).status_code == 204
-    first, last = (statistics.median(values) for values in seconds.values())
+    first, last = (min(values) for values in seconds.values())  # of processor time: a busy machine only adds to it
     assert abs(first - last) < 0.2 * max(first, last), (first, last)
 
 
