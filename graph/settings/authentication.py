@@ -9,6 +9,7 @@ from pydantic_settings import NoDecode
 from graph.access import Role
 from graph.authentication.api_keys import ApiKeys
 from graph.authentication.keys import KeyRing
+from graph.settings.lists import divided
 from graph.settings.urls import HttpUrl
 
 _SECRET_LENGTHS = {"HS256": 32, "HS384": 48, "HS512": 64}
@@ -48,8 +49,7 @@ class AuthenticationSettings(BaseModel):
     @field_validator("jwt_audience", "jwt_algorithms", mode="before")
     @classmethod
     def _listed(cls, text: str | tuple[str, ...]) -> tuple[str, ...]:
-        parts = text.split(",") if isinstance(text, str) else text
-        return tuple(dict.fromkeys(part.strip() for part in parts if part.strip()))
+        return divided(text)
 
     @field_validator("jwt_algorithms")
     @classmethod

@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field, SecretStr, field_validator, model_validat
 from pydantic_settings import NoDecode
 
 from graph.settings.credentials import HeaderToken, check_credentials
+from graph.settings.lists import divided
 from graph.settings.urls import HttpUrl, names_a_server
 from graph.webhook_messages import signer
 
@@ -67,12 +68,11 @@ class EventSettings(BaseModel):
     @field_validator("callback_urls", mode="before")
     @classmethod
     def _url_list(cls, urls: str | tuple[str, ...]) -> tuple[str, ...]:
-        parts = urls.split(",") if isinstance(urls, str) else urls
-        return tuple(dict.fromkeys(url for part in parts if (url := cls._receiver(part.strip()))))
+        return tuple(cls._receiver(url) for url in divided(urls))
 
     @staticmethod
     def _receiver(url: str) -> str:
-        if url and not names_a_server(url):
+        if not names_a_server(url):
             raise ValueError("holds something else than URLs: write http:// or https://, a host and a path")
         return url
 

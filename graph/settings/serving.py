@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, Field, field_validator
 from pydantic_settings import NoDecode
 
+from graph.settings.lists import divided
 from graph.settings.urls import HttpUrl, plain_origin
 
 
@@ -43,14 +44,12 @@ class ServingSettings(BaseModel):
     @field_validator("cors_origins", mode="before")
     @classmethod
     def _origins(cls, origins: str | tuple[str, ...]) -> tuple[str, ...]:
-        parts = origins.split(",") if isinstance(origins, str) else origins
-        return tuple(dict.fromkeys(plain_origin(part.strip()) for part in parts if part.strip()))
+        return tuple(dict.fromkeys(map(plain_origin, divided(origins))))
 
     @field_validator("forwarded_allow_ips", mode="before")
     @classmethod
     def _proxies(cls, proxies: str | tuple[str, ...]) -> tuple[str, ...]:
-        parts = proxies.split(",") if isinstance(proxies, str) else proxies
-        return tuple(dict.fromkeys(_proxy(part.strip()) for part in parts if part.strip()))
+        return tuple(dict.fromkeys(map(_proxy, divided(proxies))))
 
     @property
     def allowed_origins(self) -> frozenset[str]:
