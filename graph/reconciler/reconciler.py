@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 import structlog
 
+from graph.new_exams import new_event
 from graph.reconciler.position import Position
 from graph.reconciler.waiting import Waiting, WaitingList
 from pacs.announcement import Announcement, BadAnnouncement
@@ -21,7 +22,6 @@ from pacs.orthanc import Orthanc
 from persistence.errors import StoreError
 from persistence.feed import ExamFeed
 from persistence.protocol import Bookmarks
-from persistence.records import NewExamEvent, now
 
 log = structlog.get_logger(__name__)
 
@@ -159,13 +159,7 @@ class Reconciler:
         return is_new
 
     async def _append(self, announcement: Announcement) -> bool:
-        event = NewExamEvent(
-            received_at=now(),
-            study_instance_uid=announcement.study_instance_uid,
-            patient_id=announcement.patient_id,
-            modalities=announcement.modalities,
-            body=dict(announcement.body),
-        )
+        event = new_event(announcement)
         stored = await self._feed.append(event, key=announcement.state_key)
         is_new = stored.received_at == event.received_at  # or another replica's, of the same millisecond
         if is_new:

@@ -14,9 +14,9 @@ from graph.access import Identity, Role
 from graph.access_records.routes import Access, tell
 from graph.context import Services
 from graph.errors import ContractError, ErrorCode, bad_input
+from graph.new_exams import new_event
 from pacs.announcement import Announcement, BadAnnouncement
 from persistence.errors import StoreUnavailable
-from persistence.records import NewExamEvent, now
 
 PACS = Identity("new-exam-callback", Role.INTEGRATION)
 """Who announces exams, in access records."""
@@ -32,20 +32,12 @@ async def new_exam_callback(request: Request) -> Response:
     _authenticate(request, services.settings.callback_token)
     announcement = Announcement.parse(_json(await _body(request)))
     tell(request, Access(PACS, announcement.patient_id, announcement.study_instance_uid))
-    services.pacs.forget(announcement.study_instance_uid)
-    event = NewExamEvent(
-        received_at=now(),
-        study_instance_uid=announcement.study_instance_uid,
-        patient_id=announcement.patient_id,
-        modalities=announcement.modalities,
-        body=dict(announcement.body),
-    )
-    storing = services.feed.append(
-        event, dedupe_seconds=services.settings.event_dedupe_seconds, key=announcement.state_key
-    )
+    services.pacs.forget(announcement.study_instance_uid)  # also where the feed will not tell: it has the event already
+    dedupe_seconds = services.settings.event_dedupe_seconds
     try:
         async with asyncio.timeout(_PATIENCE_SECONDS):
-            await storing
+            event, key = new_event(announcement), announcement.state_key
+            await services.feed.append(event, dedupe_seconds=dedupe_seconds, key=key)
     except TimeoutError:
         raise StoreUnavailable("the event is not known to be stored in time") from None
     return Response(status_code=204)
