@@ -7,6 +7,7 @@ PACSs match it loosely (commas, wildcards, case).
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
+from operator import itemgetter
 
 from pacs.attributes import Dataset
 from pacs.caching.bounded import BoundedCache
@@ -26,12 +27,10 @@ from pacs.orthanc_files import OrthancFiles
 from pacs.owners import of_patient
 from pacs.pictures import Pictures
 from pacs.queries import Match, Wanted, exact
-from pacs.searches import StudySearch, newest_first
+from pacs.searches import StudySearch, in_order, newest_first
 from pacs.storing import Storing
 from pacs.stow import NewObject
 from pacs.studies import ObjectFile, Studies
-
-_LAST = 2**31  # where an object without a number stands
 
 
 class Pacs:
@@ -88,9 +87,8 @@ class Pacs:
         if self._cache.is_on:
             include = {*include, *self._witness.row_keywords}
         found = await self._below("series", patient_id, "StudyInstanceUID", studies, include)
-        return sorted(
-            found, key=lambda series: _in_order(series, "StudyInstanceUID", "SeriesNumber", "SeriesInstanceUID")
-        )
+        found.sort(key=lambda one: in_order(one, "SeriesNumber", "SeriesInstanceUID"))
+        return sorted(found, key=lambda one: one.text("StudyInstanceUID") or "")
 
     async def instances(
         self, patient_id: str, series: Iterable[SeriesRef], include: Iterable[str] = ()
@@ -121,8 +119,9 @@ class Pacs:
         found = await self._studies.search("instances", match, include=("PatientID",))
         if len({instance.whole_text("PatientID") for instance in found}) > 1:
             raise Conflict("several patients have a study with this StudyInstanceUID")
-        found.sort(key=lambda one: _in_order(one, "SeriesInstanceUID", "InstanceNumber", "SOPInstanceUID"))
-        return [(study, one.text("SeriesInstanceUID") or "", one.text("SOPInstanceUID") or "") for one in found]
+        found.sort(key=lambda one: in_order(one, "InstanceNumber", "SOPInstanceUID"))
+        places = [(study, one.text("SeriesInstanceUID") or "", one.text("SOPInstanceUID") or "") for one in found]
+        return sorted(places, key=itemgetter(1))
 
     async def store(self, objects: Sequence[NewObject]) -> list[PacsError | None]:
         """Stores Part 10 files; None for each that the PACS now holds, else why not. See `Storing.store`."""
@@ -217,8 +216,3 @@ class Pacs:
         """The conditions, as narrow as the PACS can be sent them."""
         match = Match(dict(wanted), self._decoding.is_known)
         return replace(match, decodes=await self._decoding.ask()) if match.is_widened else match
-
-
-def _in_order(dataset: Dataset, parent: str, number: str, uid: str) -> tuple[str, int, str]:
-    found = dataset.integer(number)
-    return dataset.text(parent) or "", _LAST if found is None else found, dataset.text(uid) or ""

@@ -15,11 +15,11 @@ from pacs.caching.bounded import Filling, Key
 from pacs.caching.rows import compact, weight_bytes
 from pacs.caching.states import SeriesRef, State
 from pacs.caching.vouched import VouchedCache
+from pacs.searches import in_order
 
 ALWAYS = frozenset({"StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "PatientID", "InstanceNumber"})
 """What is kept of every instance, asked for or not: whose it is, and where it stands."""
 _ROWS_AT_ONCE = 200
-_LAST = 2**31  # where an instance without a number stands
 
 T = TypeVar("T")
 Read = Callable[[str, Sequence[SeriesRef], frozenset[str]], Awaitable[list[Dataset]]]
@@ -126,7 +126,7 @@ def dealt(rows: Iterable[Dataset]) -> dict[str, list[Dataset]]:
     for row in rows:
         found.setdefault(row.text("SeriesInstanceUID") or "", []).append(row)
     for own in found.values():
-        own.sort(key=_place)
+        own.sort(key=lambda row: in_order(row, "InstanceNumber", "SOPInstanceUID"))
     return found
 
 
@@ -136,8 +136,3 @@ def _is_whole(ref: SeriesRef, rows: list[Dataset]) -> bool:
         return False
     count = ref.row.integer("NumberOfSeriesRelatedInstances") if ref.row else None
     return count is None or count == len(rows)
-
-
-def _place(row: Dataset) -> tuple[int, str]:
-    number = row.integer("InstanceNumber")
-    return _LAST if number is None else number, row.text("SOPInstanceUID") or ""
