@@ -44,8 +44,10 @@ class InstanceReader:
     async def read(self, patient_id: str, series: Sequence[SeriesRef], include: frozenset[str]) -> list[Dataset]:
         """The patient's instances of these series, in no order."""
         found: list[Dataset] = []
-        left = list(series) if _ALL in include else await self._probe(patient_id, series, include, found)
-        by_metadata = [] if _ALL in include else [ref for ref in left if self._is_cheaper_by_metadata(ref)]
+        left, by_metadata = list(series), list[SeriesRef]()
+        if _ALL not in include:
+            found, left = await self._probe(patient_id, series, include)
+            by_metadata = [ref for ref in left if self._is_cheaper_by_metadata(ref)]
         by_search = [ref for ref in left if ref not in by_metadata]
         answers = await asyncio.gather(
             *(self._by_metadata(patient_id, ref, include) for ref in by_metadata),
@@ -54,9 +56,10 @@ class InstanceReader:
         return [*found, *(row for rows in answers for row in rows)]
 
     async def _probe(
-        self, patient_id: str, series: Sequence[SeriesRef], include: frozenset[str], found: list[Dataset]
-    ) -> list[SeriesRef]:
-        """Reads a series in the way whose price is not known yet; the series that are left."""
+        self, patient_id: str, series: Sequence[SeriesRef], include: frozenset[str]
+    ) -> tuple[list[Dataset], list[SeriesRef]]:
+        """Reads series in the ways whose prices are not known yet: their instances, and the series that are left."""
+        found: list[Dataset] = []
         left = list(series)
         while self._metadata_seconds is None and (ref := next(filter(_is_fit_for_probe, left), None)):
             async with self._probing:
@@ -70,9 +73,9 @@ class InstanceReader:
                 else:
                     rows = await self._by_metadata(patient_id, ref, include)
                     self._metadata_seconds = _each(began, rows)
-                    self._metadata_bytes = self._metadata_bytes or len(orjson.dumps(rows[0].json)) if rows else 0
+                    self._metadata_bytes = len(orjson.dumps(rows[0].json)) if rows else 0
                 found += rows
-        return left
+        return found, left
 
     def _is_cheaper_by_metadata(self, ref: SeriesRef) -> bool:
         if self._search_seconds is None or self._metadata_seconds is None:
