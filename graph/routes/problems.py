@@ -42,13 +42,9 @@ def _bad_announcement(_: Request, error: Exception) -> Response:
     return problem(400, str(error), code=ErrorCode.BAD_USER_INPUT)
 
 
-def _no_picture(_: Request, error: Exception) -> Response:
+def _no_representation(_: Request, error: Exception) -> Response:
     if isinstance(error, NoPicture) and error.reason == "busy":
         return problem(503, str(error), headers={"Retry-After": str(_RETRY_SECONDS)})
-    return problem(406, str(error))
-
-
-def _not_acceptable(_: Request, error: Exception) -> Response:
     return problem(406, str(error))
 
 
@@ -63,8 +59,8 @@ HANDLERS = {
     PacsError: _contract,
     BadDicom: _contract,
     BadQuery: _contract,
-    NoPicture: _no_picture,
-    NotAcceptable: _not_acceptable,
+    NoPicture: _no_representation,
+    NotAcceptable: _no_representation,
     BadAnnouncement: _bad_announcement,
     StoreUnavailable: _contract,
     HTTPException: _http,
