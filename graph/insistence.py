@@ -29,6 +29,6 @@ async def persist(work: Callable[[], Awaitable[None]]) -> None:
     while True:
         try:
             return await insist(work)
-        except Exception:
+        except Exception:  # whatever broke it, as the docstring says
             log.exception("work was interrupted and goes on")
             await asyncio.sleep(RETRY_SECONDS)

@@ -35,7 +35,7 @@ class RequestLog:
         token = request_id.set(request.id)
         try:
             await self._app(scope, receive, request.send)
-        except Exception as error:
+        except Exception as error:  # nothing is outside: who asked must get an answer, and the log a line
             await request.fail(error, receive)
         finally:
             request.log()

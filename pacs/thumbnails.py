@@ -139,7 +139,7 @@ class Renderer:
         except asyncio.CancelledError:
             _fail(job, NoPicture("busy"))
             raise
-        except Exception as error:
+        except Exception as error:  # whatever it is, it is for who asked
             _fail(job, error)
         else:
             if not job.done.done():

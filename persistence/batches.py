@@ -45,7 +45,7 @@ class Batches(Generic[I, O]):
                 started = time.monotonic()
                 try:
                     outcomes = await self._commit([item for item, _ in batch])
-                except Exception as error:
+                except Exception as error:  # whatever it is, it is the outcome of each item
                     if time.monotonic() - started > _PATIENCE_SECONDS:
                         batch, self._pending = batch + self._pending, []
                     outcomes = [error] * len(batch)

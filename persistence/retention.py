@@ -69,5 +69,5 @@ class Retention:
             try:
                 await self.sweep(now())
             except Exception as error:  # whatever it is, old records must not stay for ever
-                log.warning("old records stay for now", exc_info=not isinstance(error, StoreError))
+                log.warning("old records stay until the next try", exc_info=not isinstance(error, StoreError))
             await asyncio.sleep(self._interval_seconds)

@@ -36,7 +36,7 @@ class Subscription:
         self._position = position
         self._unchecked = given
         self._on_close = on_close
-        self._page: list[ExamEvent] = []
+        self._page: list[ExamEvent] = []  # a deque takes ten times the memory, and thousands of them are empty
         self._waiter: asyncio.Future[None] | None = None
         self._closed = False
 

@@ -110,7 +110,7 @@ class AccessLog:
         except StoreError:
             log.warning("access records wait: the store does not answer", records=len(self._waiting))
             return False
-        except Exception as error:
+        except Exception as error:  # one bad record must not hold up all that come after it
             if len(batch) > 1:
                 return await self._write_batch(size=1)
             log.error("an access record is dropped: it cannot be stored", error=type(error).__name__)
@@ -122,7 +122,7 @@ class AccessLog:
     async def _completed(self, record: AccessRecord) -> AccessRecord:
         try:
             return await self._complete(record)
-        except Exception as error:
+        except Exception as error:  # a record without the patient is better than none
             log.error("an access record stays as it is", error=type(error).__name__)
             return record
 

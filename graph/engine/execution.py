@@ -176,7 +176,7 @@ class _Rows:
     def add(self, index: int, item: Any) -> None:
         try:
             self._completed.append(self._plan(item))
-        except Exception:
+        except Exception:  # what it was is found again, and located, the normal way
             self._add_the_normal_way(index, item)
 
     def finish(self) -> Any:

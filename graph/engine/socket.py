@@ -86,7 +86,7 @@ class Socket:
                 await self._channel.close(closed.code, closed.reason)
             except WebSocketDisconnect:
                 raise
-            except Exception as error:
+            except Exception as error:  # masked: the client hears a code and an ID of the log
                 end = closing(masked(error))
                 await self._channel.close(end.code, end.reason)
 
@@ -147,10 +147,10 @@ class Socket:
             refusal = ContractError(ErrorCode.RATE_LIMITED, f"A socket has at most {most} operations at once.")
             await self._channel.send({"id": id_, "type": "error", "payload": [refusal.formatted]})
             return
+        seconds = self._options.operation_timeout_seconds
         operation = SocketOperation(
-            id_, asked, self._channel, self._schema, self._make_context, self._options.operation_timeout_seconds,
-            ended=self._ended,
-        )  # fmt: skip
+            id_, asked, self._channel, self._schema, self._make_context, seconds, ended=self._ended
+        )
         task = self._operations[id_] = self._start(operation.run())
         task.add_done_callback(partial(self._forget, id_))
 
@@ -164,7 +164,7 @@ class Socket:
             return await self._context(self._channel.websocket)
         except ContractError:
             raise
-        except Exception as error:
+        except Exception as error:  # masked, as above
             raise masked(error) from error
 
     def _close_after(self, seconds: float, code: int, reason: str) -> asyncio.Task[None]:

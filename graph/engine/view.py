@@ -130,7 +130,7 @@ class GraphQLView:
             return _refusal(request, error)
         except ClientDisconnect:
             return _refusal(request, bad_input("The request ended before its body did."))
-        except Exception as error:
+        except Exception as error:  # masked: the client hears a code and an ID of the log
             return _refusal(request, masked(error))
         finally:
             current_operation.reset(token)

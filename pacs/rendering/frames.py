@@ -37,7 +37,7 @@ def read_frame(file: BinaryIO, image: Image, most_bytes: int, halvings: int = 0)
         raise
     except NotImplementedError:
         raise NoPicture("unsupported") from None
-    except Exception:
+    except Exception:  # decoders raise errors of any kind on damaged bytes
         raise NoPicture("damaged") from None
     return pixels.astype(pixels.dtype.newbyteorder("="), copy=False), photometric
 
@@ -66,7 +66,7 @@ def _compressed(file: BinaryIO, image: Image, halvings: int) -> tuple[NDArray[An
         try:
             pixels, found = decoder.as_array(source, index=0, decoding_plugin=plugin, **_options(image))
             return pixels, str(found["photometric_interpretation"])
-        except Exception as error:
+        except Exception as error:  # another decoder may still read it
             failure = error
     raise failure
 

@@ -156,7 +156,7 @@ def _header(file: BinaryIO) -> tuple[Dataset, UID]:
         syntax = dataset.file_meta.get("TransferSyntaxUID")
     except MemoryError:
         raise
-    except Exception:
+    except Exception:  # pydicom raises errors of any kind on bytes that are no DICOM
         raise NoPicture("not_dicom") from None
     if not syntax:
         raise NoPicture("not_dicom")

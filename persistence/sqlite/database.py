@@ -131,7 +131,7 @@ def _attempt(connection: sqlite3.Connection, work: Work[Any]) -> Any:
     connection.execute("SAVEPOINT work")
     try:
         value = work(connection)
-    except Exception as error:
+    except Exception as error:  # whatever the work raises is its caller's, and undone
         connection.execute("ROLLBACK TO work")
         connection.execute("RELEASE work")
         return _unavailable(error) if isinstance(error, sqlite3.Error) else error
