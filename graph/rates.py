@@ -4,6 +4,7 @@ import ipaddress
 import math
 import time
 from collections.abc import Callable
+from functools import lru_cache
 
 from cachetools import LRUCache
 from starlette.requests import HTTPConnection
@@ -16,6 +17,8 @@ _CLIENTS_KEPT = 100_000
 """About 20 MB; who came longest ago is forgotten first, and begins with a full bucket."""
 _IPV6_PREFIX = 64
 """What one customer of a provider has (RFC 6177): an address of one's own for each request must not help."""
+
+_UNKNOWN = "unknown"
 
 
 class Bucket:
@@ -62,14 +65,16 @@ def client_key(connection: HTTPConnection, who: Identity | None = None) -> str:
     """Whom a request counts for: the principal, or where nobody is known (or authenticated), the address."""
     if who is not None and who is not LOCAL:
         return f"principal {who.subject}"
-    host = connection.client.host if connection.client else ""
+    return f"address {_network(connection.client.host) if connection.client else _UNKNOWN}"
+
+
+@lru_cache(1024)
+def _network(host: str) -> str:
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
-        return "address unknown"
-    if address.version == 6:
-        return f"address {ipaddress.ip_network((address, _IPV6_PREFIX), strict=False)}"
-    return f"address {address}"
+        return _UNKNOWN
+    return str(ipaddress.ip_network((address, _IPV6_PREFIX), strict=False) if address.version == 6 else address)
 
 
 def client_of(connection: HTTPConnection) -> str:

@@ -3,6 +3,7 @@
 import ipaddress
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import lru_cache
 
 from starlette.requests import HTTPConnection
 
@@ -80,7 +81,11 @@ def note_refusal(log: AccessLog, action: Action, subject: str, role: str, addres
 
 def address_of(connection: HTTPConnection) -> str | None:
     """The client's IP address; None for what is none, as a proxy's header may say."""
-    host = connection.client.host if connection.client else ""
+    return _address(connection.client.host) if connection.client else None
+
+
+@lru_cache(1024)
+def _address(host: str) -> str | None:
     try:
         return str(ipaddress.ip_address(host))
     except ValueError:
