@@ -1,16 +1,15 @@
 """Headers of every answer that keep browsers from doing more with it than it is for."""
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-_DEFAULTS = {
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-}
-_ONE_YEAR = "max-age=31536000"
+_DEFAULTS = [
+    (b"cache-control", b"no-store"),
+    (b"content-security-policy", b"default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+]
+_ONE_YEAR = (b"strict-transport-security", b"max-age=31536000")
 
 
 class SecurityHeaders:
@@ -23,11 +22,11 @@ class SecurityHeaders:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in _DEFAULTS.items():
-                    headers.setdefault(name, value)
-                if self._always_https or scope.get("scheme") == "https":
-                    headers.setdefault("Strict-Transport-Security", _ONE_YEAR)
+                is_https = self._always_https or scope.get("scheme") == "https"
+                headers = message.get("headers", [])
+                present = {name for name, _ in headers}
+                defaults = [*_DEFAULTS, _ONE_YEAR] if is_https else _DEFAULTS
+                message["headers"] = [*headers, *(header for header in defaults if header[0] not in present)]
             await send(message)
 
         await self._app(scope, receive, with_headers)
