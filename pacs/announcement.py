@@ -53,18 +53,18 @@ class Announcement:
         if _is_deeper(body, _DEEPEST_NESTING):
             raise BadAnnouncement(f"the body is nested deeper than {_DEEPEST_NESTING} levels")
         announcement = cls(body)
-        if not is_uid(announcement.text("StudyInstanceUID") or "", lenient=True):
+        if not is_uid(announcement.study_instance_uid, lenient=True):
             raise BadAnnouncement("StudyInstanceUID is required and must be a UID")
         if not 0 < len(announcement.text("PatientID") or "") <= _LONGEST_PATIENT_ID:
             raise BadAnnouncement(f"PatientID is required and has at most {_LONGEST_PATIENT_ID} characters")
         return announcement
 
-    @property
+    @cached_property
     def study_instance_uid(self) -> str:
         """The study's UID."""
         return self.text("StudyInstanceUID") or ""
 
-    @property
+    @cached_property
     def patient_id(self) -> str:
         """Whose exam it is. A backslash is a character of it, as in searches, or another patient would see the exam."""
         return whole_text(self._parts("PatientID"))
@@ -108,8 +108,10 @@ def _is_deeper(value: Any, levels: int) -> bool:
     """Level by level, since nesting may be deeper than calls may be."""
     inside = [value]
     for _ in range(levels):
-        children = (one.values() if isinstance(one, dict) else one for one in inside if isinstance(one, dict | list))
-        inside = [child for some in children for child in some]
+        parents = [one for one in inside if isinstance(one, dict | list)]
+        if not parents:
+            return False
+        inside = [child for one in parents for child in (one.values() if isinstance(one, dict) else one)]
     return bool(inside)
 
 

@@ -62,11 +62,6 @@ class NewExamEvent(Record):
     body: dict[str, JsonValue]
     """The event as it came, with the fields that nobody here knows."""
 
-    @property
-    def digest(self) -> str:
-        """SHA-256 of the body, in hexadecimal: equal for a notification that is posted twice."""
-        return hashlib.sha256(canonical_json(self.body).encode()).hexdigest()
-
 
 class ExamEvent(NewExamEvent):
     """A stored notification. Sequence numbers start at 1, have no gaps, and become visible in their order."""

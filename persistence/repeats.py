@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Self
 
-from persistence.records import NewExamEvent
-
 _EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -18,9 +16,9 @@ class Repeats:
     since: datetime | None
 
     @classmethod
-    def of(cls, event: NewExamEvent, dedupe_seconds: float, key: str | None) -> Self:
-        """By `key`, however long ago; without one, by the body, within `dedupe_seconds`."""
+    def of(cls, body: str, received_at: datetime, dedupe_seconds: float, key: str | None) -> Self:
+        """By `key`, however long ago; without one, by the body's `canonical_json`, within `dedupe_seconds`."""
         if key is not None:
             return cls(hashlib.sha256(b"key:" + key.encode()).hexdigest(), _EVER)  # no body's JSON begins so
-        since = event.received_at - timedelta(seconds=dedupe_seconds) if dedupe_seconds > 0 else None
-        return cls(event.digest, since)
+        since = received_at - timedelta(seconds=dedupe_seconds) if dedupe_seconds > 0 else None
+        return cls(hashlib.sha256(body.encode()).hexdigest(), since)

@@ -14,7 +14,7 @@ from pymongo.errors import BulkWriteError
 
 from persistence.mongo.collections import ExamEventDocument
 from persistence.mongo.confirmation import confirmed, duplicates
-from persistence.records import ExamEvent, NewExamEvent, canonical_json
+from persistence.records import ExamEvent, NewExamEvent
 from persistence.repeats import Repeats
 
 _MAX_JITTER_SECONDS = 0.005
@@ -25,6 +25,8 @@ class Append:
     """An event on its way into the log."""
 
     event: NewExamEvent
+    body: str
+    """The event's, as `canonical_json`."""
     repeats: Repeats
     writer: str = field(default_factory=lambda: uuid.uuid4().hex)
 
@@ -112,7 +114,7 @@ def _document(sequence: int, append: Append) -> ExamEventDocument:
         study_instance_uid=event.study_instance_uid,
         patient_id=event.patient_id,
         modalities=event.modalities,
-        body=canonical_json(event.body),
+        body=append.body,
         digest=append.digest,
         writer=append.writer,
     )

@@ -12,7 +12,7 @@ from persistence.mongo.appending import Append, Appender
 from persistence.mongo.collections import ExamEventDocument
 from persistence.mongo.confirmation import confirmed
 from persistence.mongo.cursors import MongoCursors
-from persistence.records import MAX_SEQUENCE, ExamEvent, NewExamEvent
+from persistence.records import MAX_SEQUENCE, ExamEvent, NewExamEvent, canonical_json
 from persistence.repeats import Repeats
 
 _FORGOTTEN = "forgotten-exam-events"
@@ -29,7 +29,9 @@ class MongoExamEvents(MongoCursors):
         self, event: NewExamEvent, *, dedupe_seconds: float = 0, key: str | None = None
     ) -> ExamEvent:
         """Stores `event` under the next sequence number; on the disks of the majority when this returns."""
-        return await self._batches.add(Append(event, Repeats.of(event, dedupe_seconds, key)))
+        body = canonical_json(event.body)
+        repeats = Repeats.of(body, event.received_at, dedupe_seconds, key)
+        return await self._batches.add(Append(event, body, repeats))
 
     async def events_after(
         self,

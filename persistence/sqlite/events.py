@@ -49,8 +49,8 @@ class SqliteExamEvents(Table):
         self, event: NewExamEvent, *, dedupe_seconds: float = 0, key: str | None = None
     ) -> ExamEvent:
         """Stores `event` under the next sequence number; on the disk when this returns."""
-        repeats = Repeats.of(event, dedupe_seconds, key)
         modalities, body = json.dumps(event.modalities), canonical_json(event.body)
+        repeats = Repeats.of(body, event.received_at, dedupe_seconds, key)
 
         def append(connection: sqlite3.Connection) -> ExamEvent:
             if repeats.since is not None:
