@@ -22,7 +22,7 @@ class Streamed(StreamingResponse):
             self._first = await anext(self._pieces, b"")
         except HTTPException:
             raise
-        except Exception as error:
+        except Exception as error:  # what makes an answer raises more kinds than `FAULTS`
             fault = report("archive_failed", error)
             await PlainTextResponse(fault.sentence, fault.status)(scope, receive, send)
             return
@@ -40,7 +40,7 @@ class Streamed(StreamingResponse):
             await send({"type": "http.response.body", "body": piece, "more_body": True})
             try:
                 piece = await anext(self._pieces, None)
-            except Exception as error:
+            except Exception as error:  # whatever it is, the answer only breaks off
                 report("archive_answer_broke_off", error)
                 return
         await send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -87,7 +87,7 @@ class _Starting:
 
         try:
             await self._app(scope, receive, told)
-        except Exception as error:
+        except Exception as error:  # kept, whatever it is: `run` raises it
             if not has_failed:
                 raise
             self.failure = error

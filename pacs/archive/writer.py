@@ -62,7 +62,7 @@ class Writer:
         while jobs := self._next_jobs():
             try:
                 self._commit(jobs)
-            except Exception as error:
+            except Exception as error:  # whatever it is, who waits is told, and later writes go on
                 for job in jobs:
                     _fail(job, error)
         if self._connection is not None:
@@ -89,7 +89,7 @@ class Writer:
             done = [(job, result) for job in jobs if (result := _run(connection, job)) is not _FAILED]
             connection.check_place()
             connection.execute("COMMIT")
-        except Exception:
+        except Exception:  # raised on: whatever it is, nothing of the transaction may stay
             roll_back(connection)
             if connection.in_transaction:  # it is good for nothing any more
                 self._connection = None
@@ -112,7 +112,7 @@ def _run(connection: sqlite3.Connection, job: _Job[Any]) -> Any:
     try:
         with decoding():
             result = job.run(connection)
-    except Exception as error:
+    except Exception as error:  # whatever one job raises is for who waits for it, not for the others
         if not connection.in_transaction:
             raise
         connection.execute("ROLLBACK TO job")

@@ -115,7 +115,7 @@ class ArchiveAssociation(Association):
         self.dimse.cancel_req = {}
         try:
             self._dispatch(msg, context_id)
-        except Exception as error:
+        except Exception as error:  # whatever it is: the peer hears an abort, and the log no traceback
             log_failure(error)
             self.abort()
         finally:

@@ -56,7 +56,7 @@ def watched(handler: "Handler") -> "Handler":
     def run(event: evt.Event) -> Any:
         try:
             result = handler(event)
-        except Exception as error:
+        except Exception as error:  # raised on, whatever it is: here it is only logged
             log_failure(error)
             raise
         return _watched_results(result) if isinstance(result, Iterator) else result
@@ -73,7 +73,7 @@ def log_failure(error: BaseException) -> None:
 def _watched_results(results: Iterator[Any]) -> Iterator[Any]:
     try:
         yield from results
-    except Exception as error:
+    except Exception as error:  # as above
         log_failure(error)
         raise
 

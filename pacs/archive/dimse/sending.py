@@ -124,8 +124,8 @@ def _store(association: "Association", context: PresentationContext, path: Path,
     try:
         association.dimse.send_msg(request, context.context_id or 0)
         _, answer = association.dimse.get_msg(block=True)
-    except Exception as error:
-        association.abort()  # half a message was sent
+    except Exception as error:  # whatever pynetdicom and the file come to: half a message may have been sent
+        association.abort()
         raise ConnectionLost from error
     if not isinstance(answer, C_STORE) or not answer.is_valid_response:
         association.abort()
