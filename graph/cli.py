@@ -43,6 +43,9 @@ def archive(
     socket: Annotated[Path | None, typer.Option(help="Unix socket to listen on, instead of a port.")] = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 8042,
+    host_name: Annotated[
+        list[str] | None, typer.Option(help="Name with a dot by which it may be called there; may be repeated.")
+    ] = None,
     notify_url: Annotated[str | None, typer.Option(help="Where new exams are announced.")] = None,
     stable_age_seconds: Annotated[float, typer.Option(help="Quiet time after which a study is announced.")] = 2.0,
     allow_delete: Annotated[bool, typer.Option(help="Whether studies and series may be deleted.")] = False,
@@ -97,7 +100,7 @@ def archive(
         prints_dir=prints_dir,
     )
     try:
-        run_archive(options, socket=socket, host=host, port=port, watch_parent=watch_parent)
+        run_archive(options, socket=socket, host=host, port=port, host_names=host_name or (), watch_parent=watch_parent)
     except (ArchiveLocked, ArchiveUnusable, OSError) as error:
         _fail(error)
 

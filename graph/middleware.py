@@ -1,14 +1,22 @@
 """What every request passes before its route."""
 
+from collections.abc import Iterable
+from functools import partial
+from urllib.parse import urlsplit
+
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
 from graph.engine.requests import PREFLIGHT_HEADERS
+from graph.errors import ContractError, ErrorCode
 from graph.http_headers import SecurityHeaders
-from graph.known_hosts import KnownHosts
 from graph.request_log import RequestLog
+from graph.routes.problems import refusal
 from graph.settings import Settings
 from graph.slow_clients import SlowBodies
+from pacs.known_hosts import KnownHosts
+
+_UNKNOWN = "The server is not known by this name: set PUBLIC_URL, or AUTH."
 
 
 def middleware(settings: Settings) -> list[Middleware]:
@@ -16,10 +24,16 @@ def middleware(settings: Settings) -> list[Middleware]:
     return [
         Middleware(SecurityHeaders, always_https=(settings.public_url or "").startswith("https:")),
         Middleware(RequestLog),
-        *([Middleware(KnownHosts, urls=settings.allowed_origins)] if settings.auth == "none" else []),
+        *([_known_hosts(settings.allowed_origins)] if settings.auth == "none" else []),
         *([_cors(settings.cors_origins)] if settings.cors_origins else []),
         Middleware(SlowBodies),
     ]
+
+
+def _known_hosts(urls: Iterable[str]) -> Middleware:
+    """Only without AUTH: a page that has the server under its own name has no token to bring it."""
+    refuse = partial(refusal, ContractError(ErrorCode.FORBIDDEN, _UNKNOWN))
+    return Middleware(KnownHosts, names=[urlsplit(url).hostname for url in urls], refuse=refuse)
 
 
 def _cors(origins: tuple[str, ...]) -> Middleware:

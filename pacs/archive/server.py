@@ -2,9 +2,12 @@
 
 import os
 import threading
+from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
 import uvicorn
+from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pacs.archive.app import create_archive
@@ -12,10 +15,12 @@ from pacs.archive.dimse.server import probe
 from pacs.archive.faults import usable
 from pacs.archive.lock import DataLock
 from pacs.archive.options import ArchiveOptions
+from pacs.known_hosts import KnownHosts
 
 _LOCK_WAIT_SECONDS = 5.0
 _GRACE_SECONDS = 10
 _STDIN = 0
+_UNKNOWN = "the archive is not known by this name: start it with --host-name"
 
 
 def run(
@@ -24,10 +29,12 @@ def run(
     socket: Path | None = None,
     host: str = "127.0.0.1",
     port: int = 8042,
+    host_names: Iterable[str] = (),
     watch_parent: bool = False,
 ) -> None:
     """Serves the archive until SIGTERM or SIGINT, on the Unix socket or on `host` and `port`.
 
+    On a port it answers to addresses, names without a dot and `host_names`, and 403 to any other (see `KnownHosts`).
     With `watch_parent` it also ends when standard input ends, as it does when the parent dies. A data folder that
     another process holds is waited for, 5 s; then `ArchiveLocked`. `ArchiveUnusable` for a folder that cannot be used,
     `OSError` when the address cannot be had.
@@ -38,8 +45,9 @@ def run(
     if options.dimse is not None:
         probe(options.dimse)
     archive = _Starting(create_archive(options, lock))
+    refuse = partial(PlainTextResponse, _UNKNOWN, 403)
     config = uvicorn.Config(
-        archive,
+        archive if socket else KnownHosts(archive, names=host_names, refuse=refuse),
         uds=str(socket) if socket else None,
         host=host,
         port=port,

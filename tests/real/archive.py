@@ -4,6 +4,7 @@ import contextlib
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
@@ -19,7 +20,9 @@ _START_SECONDS = 30.0
 class ArchiveProcess:
     """An archive on ports and a data folder that stay the same through its restarts."""
 
-    def __init__(self, folder: Path, *, peers: str = "", tls: TlsFiles | None = None) -> None:
+    def __init__(
+        self, folder: Path, *, peers: str = "", tls: TlsFiles | None = None, host_names: Sequence[str] = ()
+    ) -> None:
         self.dicom_port, http_port = free_port(), free_port()
         self.url = f"http://127.0.0.1:{http_port}/dicom-web"
         self.data_dir = folder / "archive"
@@ -32,7 +35,8 @@ class ArchiveProcess:
             **({"--dimse-tls-cert": tls.certificate, "--dimse-tls-key": tls.key} if tls else {}),
             **({"--dimse-tls-ca": tls.ca} if tls and tls.ca else {}),
         }
-        told = [str(text) for pair in options.items() for text in pair]
+        names = [("--host-name", name) for name in host_names]
+        told = [str(text) for pair in [*options.items(), *names] for text in pair]
         self._command = [sys.executable, "-m", "graph.cli", "archive", "--allow-delete", *told]
         self._process: subprocess.Popen[bytes] | None = None
 

@@ -1,29 +1,29 @@
-"""AUTH=none: names under which the server may be called, so that no web page reaches it through its visitor's browser.
+"""Names under which a server without authentication may be called, so that no web page reaches it through a browser.
 
-A page may point a name of its own at 127.0.0.1 (DNS rebinding); to the browser the server is then the page's own, and
-its answers are the page's to read. Such a name has a dot and is no address: those alone, unless known, are refused.
+A page may point a name of its own at 127.0.0.1 or at an address of the network that its visitor is in (DNS rebinding);
+to the browser the server is then the page's own, and its answers are the page's to read. Such a name has a dot and is
+no address: those alone, unless known, are refused.
 """
 
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
-from graph.errors import ContractError, ErrorCode
-from graph.routes.problems import refusal
-
-_UNKNOWN = "The server is not known by this name: set PUBLIC_URL, or AUTH."
-
 
 class KnownHosts:
-    """Middleware: lets requests through whose Host is an address, a name without a dot, or that of a known URL."""
+    """Middleware: lets requests through whose Host is an address, a name without a dot, or one of `names`.
 
-    def __init__(self, app: ASGIApp, urls: Iterable[str]) -> None:
+    Others get the answer that `refuse` makes.
+    """
+
+    def __init__(self, app: ASGIApp, *, names: Iterable[str | None], refuse: Callable[[], ASGIApp]) -> None:
         self._app = app
-        self._known = frozenset(urlsplit(url).hostname for url in urls)
+        self._refuse = refuse
+        self._known = frozenset(name.lower() for name in names if name)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan" or all(map(self._is_known, Headers(scope=scope).getlist("host"))):
@@ -31,7 +31,7 @@ class KnownHosts:
         elif scope["type"] == "websocket":
             await WebSocketClose(1008)(scope, receive, send)  # before accepting: the handshake is answered 403
         else:
-            await refusal(ContractError(ErrorCode.FORBIDDEN, _UNKNOWN))(scope, receive, send)
+            await self._refuse()(scope, receive, send)
 
     def _is_known(self, host: str) -> bool:
         try:
