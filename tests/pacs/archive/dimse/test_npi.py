@@ -1,7 +1,6 @@
 """Objects that belong to no patient on the DICOM network (PS3.4 Annex GG)."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -21,12 +20,6 @@ from tests.pacs.archive.npi_samples import EVERY_KIND, color_palette, hanging_pr
 from tests.pacs.archive.samples import instance, wheel_file
 
 DUPLICATE = 0x0111
-
-
-@pytest.fixture
-async def network(data_dir: Path) -> AsyncIterator[Network]:
-    async with on_network(data_dir) as found:
-        yield found
 
 
 async def test_every_kind_is_stored_and_found_over_the_web(network: Network) -> None:

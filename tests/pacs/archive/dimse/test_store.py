@@ -3,7 +3,6 @@
 import asyncio
 import errno
 import struct
-from collections.abc import AsyncIterator
 from io import BytesIO
 from pathlib import Path
 
@@ -36,12 +35,6 @@ from tests.pacs.archive.dimse.network import Network, associated, on_network, se
 from tests.pacs.archive.samples import dataset, instance, wheel_file
 
 DUPLICATE, OUT_OF_RESOURCES, DOES_NOT_MATCH, CANNOT_UNDERSTAND = 0x0111, 0xA700, 0xA900, 0xC000
-
-
-@pytest.fixture
-async def network(data_dir: Path) -> AsyncIterator[Network]:
-    async with on_network(data_dir) as found:
-        yield found
 
 
 def dataset_bytes(file: bytes) -> bytes:
