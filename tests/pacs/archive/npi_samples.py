@@ -1,5 +1,6 @@
 """Objects that belong to no patient, made by their IODs (PS3.3 §A.44, A.61, A.62, A.63, A.82, A.88)."""
 
+from collections.abc import Callable
 from typing import Any
 
 from pydicom.dataset import Dataset, FileMetaDataset
@@ -39,238 +40,222 @@ def npi(attributes: dict[str, Any]) -> bytes:
     return encode(made)
 
 
-def color_palette(**attributes: Any) -> bytes:
-    """A palette of 256 grays, with a profile longer than what DICOM JSON has inline."""
-    ramp = bytes(value for gray in range(256) for value in (gray, gray))
-    return npi(
-        {
-            "SOPClassUID": ColorPaletteStorage,
-            "SOPInstanceUID": "1.2.5.1",
-            "ContentLabel": "GRAYS",
-            "ContentDescription": "256 grays",
-            "ContentCreatorName": "Rossi^Maria",
-            **{f"{color}PaletteColorLookupTableDescriptor": [256, 0, 16] for color in ("Red", "Green", "Blue")},
-            **{f"{color}PaletteColorLookupTableData": ramp for color in ("Red", "Green", "Blue")},
-            "ICCProfile": b"\0" * 3144,
-            **attributes,
-        }
-    )
+def _kind(sop_class_uid: str, uid: str, given: dict[str, Any]) -> Callable[..., bytes]:
+    """Makes objects of a class: with what is given, or with other values for the keywords it is called with."""
+
+    def made(**attributes: Any) -> bytes:
+        return npi({"SOPClassUID": sop_class_uid, "SOPInstanceUID": uid, **given, **attributes})
+
+    return made
 
 
-def hanging_protocol(**attributes: Any) -> bytes:
-    """Two views of a chest beside each other."""
-    return npi(
-        {
-            "SOPClassUID": HangingProtocolStorage,
-            "SOPInstanceUID": "1.2.5.2",
-            "HangingProtocolName": "CHEST2",
-            "HangingProtocolDescription": "Chest, two views",
-            "HangingProtocolLevel": "SITE",
-            "HangingProtocolCreator": "Radiology",
-            "HangingProtocolCreationDateTime": "20260131101500",
-            "HangingProtocolDefinitionSequence": [
-                {
-                    "Modality": "CR",
-                    "AnatomicRegionSequence": [CHEST],
-                    "Laterality": "",
-                    "ProcedureCodeSequence": [],
-                    "ReasonForRequestedProcedureCodeSequence": [],
-                },
-                {
-                    "Modality": "DX",
-                    "AnatomicRegionSequence": [HIP],
-                    "Laterality": "L",
-                    "ProcedureCodeSequence": [],
-                    "ReasonForRequestedProcedureCodeSequence": [],
-                },
-            ],
-            "NumberOfPriorsReferenced": 1,
-            "ImageSetsSequence": [
-                {
-                    "ImageSetSelectorSequence": [
-                        {
-                            "ImageSetSelectorUsageFlag": "NO_MATCH",
-                            "SelectorAttribute": 0x00180015,
-                            "SelectorAttributeVR": "CS",
-                            "SelectorCSValue": "CHEST",
-                            "SelectorValueNumber": 1,
-                        }
-                    ],
-                    "TimeBasedImageSetsSequence": [
-                        {"ImageSetNumber": 1, "ImageSetSelectorCategory": "RELATIVE_TIME", "ImageSetLabel": "Now"}
-                    ],
-                }
-            ],
-            "HangingProtocolUserIdentificationCodeSequence": [],
-            "HangingProtocolUserGroupName": "Chest team",
-            "NumberOfScreens": 2,
-            "NominalScreenDefinitionSequence": [],
-            "DisplaySetsSequence": [
-                {
-                    "DisplaySetNumber": 1,
-                    "DisplaySetPresentationGroup": 1,
-                    "ImageSetNumber": 1,
-                    "ImageBoxesSequence": [
-                        {
-                            "ImageBoxNumber": 1,
-                            "DisplayEnvironmentSpatialPosition": [0, 1, 0.5, 0],
-                            "ImageBoxLayoutType": "SINGLE",
-                        }
-                    ],
-                    "FilterOperationsSequence": [],
-                    "SortingOperationsSequence": [],
-                }
-            ],
-            "PartialDataDisplayHandling": "",
-            **attributes,
-        }
-    )
+_RAMP = bytes(value for gray in range(256) for value in (gray, gray))
 
+color_palette = _kind(
+    ColorPaletteStorage,
+    "1.2.5.1",
+    {
+        "ContentLabel": "GRAYS",
+        "ContentDescription": "256 grays",
+        "ContentCreatorName": "Rossi^Maria",
+        **{f"{color}PaletteColorLookupTableDescriptor": [256, 0, 16] for color in ("Red", "Green", "Blue")},
+        **{f"{color}PaletteColorLookupTableData": _RAMP for color in ("Red", "Green", "Blue")},
+        "ICCProfile": b"\0" * 3144,
+    },
+)
+"""A palette of 256 grays, with a profile longer than what DICOM JSON has inline."""
 
-def procedure_protocol(**attributes: Any) -> bytes:
-    """A CT protocol of a thorax."""
-    return npi(
-        {
-            "SOPClassUID": CTDefinedProcedureProtocolStorage,
-            "SOPInstanceUID": "1.2.5.3",
-            "InstanceCreationDate": "20260131",
-            "InstanceCreationTime": "101500",
-            "ContentCreatorName": "Rossi^Maria",
-            "ProtocolName": "Thorax routine",
-            "CustodialOrganizationSequence": [{"InstitutionName": "General Hospital", "InstitutionCodeSequence": []}],
-            "ResponsibleGroupCodeSequence": [],
-            "PotentialScheduledProtocolCodeSequence": [CHEST],
-            "PotentialRequestedProcedureCodeSequence": [CHEST],
-            "PotentialReasonsForProcedure": "",
-            "PotentialReasonsForProcedureCodeSequence": [],
-            "PotentialDiagnosticTasks": "",
-            "PredecessorProtocolSequence": [],
-            "ClinicalTrialSponsorName": "Sponsor",
-            "ClinicalTrialProtocolID": "TRIAL1",
-            "EquipmentModality": "CT",
-            "ModelSpecificationSequence": [
-                {"Manufacturer": "Scanners Inc.", "ManufacturerModelName": "S1", "SoftwareVersions": "1.0"}
-            ],
-            "AnatomicRegionSequence": [CHEST],
-            "PrimaryAnatomicStructureSequence": [],
-            **attributes,
-        }
-    )
+hanging_protocol = _kind(
+    HangingProtocolStorage,
+    "1.2.5.2",
+    {
+        "HangingProtocolName": "CHEST2",
+        "HangingProtocolDescription": "Chest, two views",
+        "HangingProtocolLevel": "SITE",
+        "HangingProtocolCreator": "Radiology",
+        "HangingProtocolCreationDateTime": "20260131101500",
+        "HangingProtocolDefinitionSequence": [
+            {
+                "Modality": "CR",
+                "AnatomicRegionSequence": [CHEST],
+                "Laterality": "",
+                "ProcedureCodeSequence": [],
+                "ReasonForRequestedProcedureCodeSequence": [],
+            },
+            {
+                "Modality": "DX",
+                "AnatomicRegionSequence": [HIP],
+                "Laterality": "L",
+                "ProcedureCodeSequence": [],
+                "ReasonForRequestedProcedureCodeSequence": [],
+            },
+        ],
+        "NumberOfPriorsReferenced": 1,
+        "ImageSetsSequence": [
+            {
+                "ImageSetSelectorSequence": [
+                    {
+                        "ImageSetSelectorUsageFlag": "NO_MATCH",
+                        "SelectorAttribute": 0x00180015,
+                        "SelectorAttributeVR": "CS",
+                        "SelectorCSValue": "CHEST",
+                        "SelectorValueNumber": 1,
+                    }
+                ],
+                "TimeBasedImageSetsSequence": [
+                    {"ImageSetNumber": 1, "ImageSetSelectorCategory": "RELATIVE_TIME", "ImageSetLabel": "Now"}
+                ],
+            }
+        ],
+        "HangingProtocolUserIdentificationCodeSequence": [],
+        "HangingProtocolUserGroupName": "Chest team",
+        "NumberOfScreens": 2,
+        "NominalScreenDefinitionSequence": [],
+        "DisplaySetsSequence": [
+            {
+                "DisplaySetNumber": 1,
+                "DisplaySetPresentationGroup": 1,
+                "ImageSetNumber": 1,
+                "ImageBoxesSequence": [
+                    {
+                        "ImageBoxNumber": 1,
+                        "DisplayEnvironmentSpatialPosition": [0, 1, 0.5, 0],
+                        "ImageBoxLayoutType": "SINGLE",
+                    }
+                ],
+                "FilterOperationsSequence": [],
+                "SortingOperationsSequence": [],
+            }
+        ],
+        "PartialDataDisplayHandling": "",
+    },
+)
+"""Two views of a chest beside each other."""
 
+procedure_protocol = _kind(
+    CTDefinedProcedureProtocolStorage,
+    "1.2.5.3",
+    {
+        "InstanceCreationDate": "20260131",
+        "InstanceCreationTime": "101500",
+        "ContentCreatorName": "Rossi^Maria",
+        "ProtocolName": "Thorax routine",
+        "CustodialOrganizationSequence": [{"InstitutionName": "General Hospital", "InstitutionCodeSequence": []}],
+        "ResponsibleGroupCodeSequence": [],
+        "PotentialScheduledProtocolCodeSequence": [CHEST],
+        "PotentialRequestedProcedureCodeSequence": [CHEST],
+        "PotentialReasonsForProcedure": "",
+        "PotentialReasonsForProcedureCodeSequence": [],
+        "PotentialDiagnosticTasks": "",
+        "PredecessorProtocolSequence": [],
+        "ClinicalTrialSponsorName": "Sponsor",
+        "ClinicalTrialProtocolID": "TRIAL1",
+        "EquipmentModality": "CT",
+        "ModelSpecificationSequence": [
+            {"Manufacturer": "Scanners Inc.", "ManufacturerModelName": "S1", "SoftwareVersions": "1.0"}
+        ],
+        "AnatomicRegionSequence": [CHEST],
+        "PrimaryAnatomicStructureSequence": [],
+    },
+)
+"""A CT protocol of a thorax."""
 
-def implant_template(**attributes: Any) -> bytes:
-    """A stem for a hip, with a drawing of its own kind of bulk data."""
-    return npi(
-        {
-            "SOPClassUID": GenericImplantTemplateStorage,
-            "SOPInstanceUID": "1.2.5.4",
-            "Manufacturer": "Implants Ltd.",
-            "FrameOfReferenceUID": "1.2.5.4.1",
-            "ImplantName": "Stem A",
-            "ImplantSize": "12",
-            "ImplantPartNumber": "A-12",
-            "ImplantTemplateVersion": "1",
-            "ImplantType": "ORIGINAL",
-            "EffectiveDateTime": "20260101",
-            "ImplantTargetAnatomySequence": [{"AnatomicRegionSequence": [HIP]}],
-            "MaterialsCodeSequence": [TITANIUM],
-            "CoatingMaterialsCodeSequence": [],
-            "HPGLDocumentSequence": [
-                {"HPGLDocumentID": 1, "HPGLDocumentLabel": "Front", "HPGLDocument": b"IN;SP1;" * 500}
-            ],
-            **attributes,
-        }
-    )
+implant_template = _kind(
+    GenericImplantTemplateStorage,
+    "1.2.5.4",
+    {
+        "Manufacturer": "Implants Ltd.",
+        "FrameOfReferenceUID": "1.2.5.4.1",
+        "ImplantName": "Stem A",
+        "ImplantSize": "12",
+        "ImplantPartNumber": "A-12",
+        "ImplantTemplateVersion": "1",
+        "ImplantType": "ORIGINAL",
+        "EffectiveDateTime": "20260101",
+        "ImplantTargetAnatomySequence": [{"AnatomicRegionSequence": [HIP]}],
+        "MaterialsCodeSequence": [TITANIUM],
+        "CoatingMaterialsCodeSequence": [],
+        "HPGLDocumentSequence": [{"HPGLDocumentID": 1, "HPGLDocumentLabel": "Front", "HPGLDocument": b"IN;SP1;" * 500}],
+    },
+)
+"""A stem for a hip, with a drawing of its own kind of bulk data."""
 
+implant_assembly = _kind(
+    ImplantAssemblyTemplateStorage,
+    "1.2.5.5",
+    {
+        "EffectiveDateTime": "20260101",
+        "ImplantAssemblyTemplateName": "Hip A",
+        "ImplantAssemblyTemplateIssuer": "Implants Ltd.",
+        "ImplantAssemblyTemplateVersion": "1",
+        "ImplantAssemblyTemplateType": "ORIGINAL",
+        "Manufacturer": "Implants Ltd.",
+        "ProcedureTypeCodeSequence": [HIP],
+        "SurgicalTechnique": "",
+    },
+)
+"""Stem and head together."""
 
-def implant_assembly(**attributes: Any) -> bytes:
-    """Stem and head together."""
-    return npi(
-        {
-            "SOPClassUID": ImplantAssemblyTemplateStorage,
-            "SOPInstanceUID": "1.2.5.5",
-            "EffectiveDateTime": "20260101",
-            "ImplantAssemblyTemplateName": "Hip A",
-            "ImplantAssemblyTemplateIssuer": "Implants Ltd.",
-            "ImplantAssemblyTemplateVersion": "1",
-            "ImplantAssemblyTemplateType": "ORIGINAL",
-            "Manufacturer": "Implants Ltd.",
-            "ProcedureTypeCodeSequence": [HIP],
-            "SurgicalTechnique": "",
-            **attributes,
-        }
-    )
+implant_group = _kind(
+    ImplantTemplateGroupStorage,
+    "1.2.5.6",
+    {
+        "EffectiveDateTime": "20260101",
+        "ImplantTemplateGroupName": "Stems A",
+        "ImplantTemplateGroupIssuer": "Implants Ltd.",
+        "ImplantTemplateGroupVersion": "",
+        "ImplantTemplateGroupMembersSequence": [
+            {
+                "ReferencedSOPClassUID": GenericImplantTemplateStorage,
+                "ReferencedSOPInstanceUID": "1.2.5.4",
+                "ImplantTemplateGroupMemberID": 1,
+            }
+        ],
+    },
+)
+"""All sizes of a stem."""
 
+inventory = _kind(
+    InventoryStorage,
+    "1.2.5.7",
+    {
+        "ContentDate": "20260131",
+        "ContentTime": "101500",
+        "InventoryPurpose": "Migration",
+        "InventoryLevel": "STUDY",
+        "InventoryCompletionStatus": "COMPLETE",
+        "NumberOfStudyRecordsInInstance": 1,
+        "TotalNumberOfStudyRecords": 1,
+        "ScopeOfInventorySequence": [],
+        "InventoriedStudiesSequence": [
+            {"StudyInstanceUID": "1.2.3.1", "PatientID": "P1", "PatientName": "Rossi^Maria"}
+        ],
+    },
+)
+"""An inventory of one study: the objects that name patients although they belong to none."""
 
-def implant_group(**attributes: Any) -> bytes:
-    """All sizes of a stem."""
-    return npi(
-        {
-            "SOPClassUID": ImplantTemplateGroupStorage,
-            "SOPInstanceUID": "1.2.5.6",
-            "EffectiveDateTime": "20260101",
-            "ImplantTemplateGroupName": "Stems A",
-            "ImplantTemplateGroupIssuer": "Implants Ltd.",
-            "ImplantTemplateGroupVersion": "",
-            "ImplantTemplateGroupMembersSequence": [
-                {
-                    "ReferencedSOPClassUID": GenericImplantTemplateStorage,
-                    "ReferencedSOPInstanceUID": "1.2.5.4",
-                    "ImplantTemplateGroupMemberID": 1,
-                }
-            ],
-            **attributes,
-        }
-    )
-
-
-def inventory(**attributes: Any) -> bytes:
-    """An inventory of one study: the objects that name patients although they belong to none."""
-    return npi(
-        {
-            "SOPClassUID": InventoryStorage,
-            "SOPInstanceUID": "1.2.5.7",
-            "ContentDate": "20260131",
-            "ContentTime": "101500",
-            "InventoryPurpose": "Migration",
-            "InventoryLevel": "STUDY",
-            "InventoryCompletionStatus": "COMPLETE",
-            "NumberOfStudyRecordsInInstance": 1,
-            "TotalNumberOfStudyRecords": 1,
-            "ScopeOfInventorySequence": [],
-            "InventoriedStudiesSequence": [
-                {"StudyInstanceUID": "1.2.3.1", "PatientID": "P1", "PatientName": "Rossi^Maria"}
-            ],
-            **attributes,
-        }
-    )
-
-
-def protocol_approval(**attributes: Any) -> bytes:
-    """An approval of `procedure_protocol`."""
-    return npi(
-        {
-            "SOPClassUID": ProtocolApprovalStorage,
-            "SOPInstanceUID": "1.2.5.8",
-            "InstanceCreationDate": "20260131",
-            "InstanceCreationTime": "111500",
-            "ApprovalSubjectSequence": [
-                {"ReferencedSOPClassUID": CTDefinedProcedureProtocolStorage, "ReferencedSOPInstanceUID": "1.2.5.3"}
-            ],
-            "ApprovalSequence": [
-                {
-                    "AssertionCodeSequence": [
-                        {"CodeValue": "128603", "CodingSchemeDesignator": "DCM", "CodeMeaning": "Approved for use"}
-                    ],
-                    "AssertionUID": "1.2.5.8.1",
-                    "AssertionDateTime": "20260131111500",
-                    "AsserterIdentificationSequence": [{"ObserverType": "PSN", "PersonName": "Rossi^Maria"}],
-                }
-            ],
-            **attributes,
-        }
-    )
-
+protocol_approval = _kind(
+    ProtocolApprovalStorage,
+    "1.2.5.8",
+    {
+        "InstanceCreationDate": "20260131",
+        "InstanceCreationTime": "111500",
+        "ApprovalSubjectSequence": [
+            {"ReferencedSOPClassUID": CTDefinedProcedureProtocolStorage, "ReferencedSOPInstanceUID": "1.2.5.3"}
+        ],
+        "ApprovalSequence": [
+            {
+                "AssertionCodeSequence": [
+                    {"CodeValue": "128603", "CodingSchemeDesignator": "DCM", "CodeMeaning": "Approved for use"}
+                ],
+                "AssertionUID": "1.2.5.8.1",
+                "AssertionDateTime": "20260131111500",
+                "AsserterIdentificationSequence": [{"ObserverType": "PSN", "PersonName": "Rossi^Maria"}],
+            }
+        ],
+    },
+)
+"""An approval of `procedure_protocol`."""
 
 EVERY_KIND: dict[str, list[bytes]] = {
     "color-palettes": [color_palette()],
