@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import orjson
 
+from pacs.adapter import Pacs
 from pacs.dicomweb import PacsAddress
 
 
@@ -113,3 +114,15 @@ async def scripted_pacs(script: Script) -> AsyncIterator[ScriptedPacs]:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await server.wait_closed()
+
+
+@asynccontextmanager
+async def pacs_that(script: Script, **options: object) -> AsyncIterator[tuple[Pacs, ScriptedPacs]]:
+    """Such a server, and the adapter to it; `options` are those of its address. In the end no connection is open."""
+    async with scripted_pacs(script) as server:
+        pacs = Pacs(server.address(**options))
+        try:
+            yield pacs, server
+        finally:
+            await pacs.aclose()
+            await server.until_closed()

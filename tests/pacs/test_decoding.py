@@ -10,7 +10,7 @@ from pacs.adapter import Pacs
 from pacs.attributes import JSONDataset, tag
 from pacs.errors import PacsUnavailable
 from pacs.searches import StudySearch
-from tests.pacs.scripted import Exchange, ScriptedPacs, scripted_pacs
+from tests.pacs.scripted import Exchange, ScriptedPacs, pacs_that
 
 UID = "1.2.840.99"
 
@@ -42,12 +42,8 @@ async def pacs_of(
         is_asked = query.get("StudyInstanceUID", UID) == UID and query.get("PatientID", "*") in ("*", patient)
         await exchange.json([study(patient)] if patient and is_asked else [])
 
-    async with scripted_pacs(script) as server:
-        pacs = Pacs(server.address())
-        try:
-            yield pacs, server
-        finally:
-            await pacs.aclose()
+    async with pacs_that(script) as found:
+        yield found
 
 
 async def test_a_pacs_that_decodes_is_asked_for_the_very_id() -> None:

@@ -9,7 +9,7 @@ import pytest
 from pacs import multipart
 from pacs.adapter import Pacs
 from pacs.errors import PacsFault, PacsUnavailable
-from tests.pacs.scripted import Exchange, ScriptedPacs, scripted_pacs
+from tests.pacs.scripted import Exchange, ScriptedPacs, pacs_that
 from tests.samples import Exam
 
 IMAGE = Exam().image()
@@ -36,12 +36,8 @@ async def orthanc(answers: Answers) -> AsyncIterator[tuple[Pacs, ScriptedPacs]]:
             raise ConnectionError
         await exchange.answer(status, body, RELATED if exchange.target == WADO else "application/dicom")
 
-    async with scripted_pacs(script) as server:
-        pacs = Pacs(server.address())
-        try:
-            yield pacs, server
-        finally:
-            await pacs.aclose()
+    async with pacs_that(script) as found:
+        yield found
 
 
 async def retrieved(pacs: Pacs) -> bytes:

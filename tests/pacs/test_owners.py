@@ -7,7 +7,7 @@ import pytest
 
 from pacs.adapter import Pacs
 from pacs.attributes import JSONDataset, tag
-from tests.pacs.scripted import Exchange, ScriptedPacs, scripted_pacs
+from tests.pacs.scripted import Exchange, ScriptedPacs, pacs_that
 
 
 def row(**values: str) -> JSONDataset:
@@ -30,12 +30,8 @@ async def pacs_with(series: list[JSONDataset], studies: list[JSONDataset]) -> As
     async def script(exchange: Exchange) -> None:
         await exchange.json(studies if "/studies?" in exchange.target else series)
 
-    async with scripted_pacs(script) as server:
-        pacs = Pacs(server.address())
-        try:
-            yield pacs, server
-        finally:
-            await pacs.aclose()
+    async with pacs_that(script) as found:
+        yield found
 
 
 async def found(pacs: Pacs) -> list[str | None]:

@@ -1,8 +1,6 @@
 """Storing and retrieving at PACSs that lie: only what the body proves is believed."""
 
 import gzip
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from io import BytesIO
 
 import pytest
@@ -14,21 +12,10 @@ from pacs.caching.states import SeriesRef
 from pacs.errors import Conflict, NotFound, PacsFault, PacsUnauthorized, PacsUnavailable, Refused
 from pacs.searches import StudySearch
 from pacs.stow import NewObject
-from tests.pacs.scripted import Exchange, Script, ScriptedPacs, scripted_pacs
+from tests.pacs.scripted import Exchange, Script, ScriptedPacs, pacs_that
 from tests.samples import Exam, Sample
 
 RELATED = 'multipart/related; type="application/dicom"; boundary=b'
-
-
-@asynccontextmanager
-async def pacs_that(script: Script, **options: object) -> AsyncIterator[tuple[Pacs, ScriptedPacs]]:
-    async with scripted_pacs(script) as server:
-        pacs = Pacs(server.address(**options))
-        try:
-            yield pacs, server
-        finally:
-            await pacs.aclose()
-            await server.until_closed()
 
 
 def dataset(**values: str | int | list[JSONDataset]) -> JSONDataset:
