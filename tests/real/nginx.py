@@ -1,4 +1,4 @@
-"""nginx before replicas, with the very configuration in deploy/nginx: only names, ports and paths are the test's."""
+"""nginx as a process; and before replicas, with the very configuration in deploy/nginx but for ports and paths."""
 
 import re
 import shutil
@@ -77,25 +77,37 @@ def configured(folder: Path, authority: Authority, to_ports: Sequence[int], port
         assert count == 1, given
     text, count = re.subn(r"/run/secrets/tls_\w+", str(authority.server_pem), text)
     assert count == 2
+    return whole(folder, text)
+
+
+def whole(folder: Path, inside: str) -> Path:
+    """A configuration as a file, of what stands inside `http { }`; all that nginx writes goes to `folder`."""
     path = folder / "nginx.conf"
-    path.write_text(_AROUND.format(folder=folder, inside=text))
+    path.write_text(_AROUND.format(folder=folder, inside=inside))
     return path
+
+
+@contextmanager
+def running(path: Path, ports: Sequence[int]) -> Iterator[None]:
+    """nginx with a `whole` configuration, once it listens on `ports`."""
+    folder = path.parent
+    process = subprocess.Popen([program(), "-c", str(path), "-p", str(folder), "-e", str(folder / "error.log")])
+    try:
+        for port in ports:
+            _wait(port, process, folder)
+        yield
+    finally:
+        process.terminate()
+        process.wait(10)
 
 
 @contextmanager
 def nginx(folder: Path, to_ports: Sequence[int]) -> Iterator[Front]:
     """nginx before servers on `to_ports`."""
-    command, authority = program(), Authority(folder / "certificates")
+    authority = Authority(folder / "certificates")
     ports = [free_port() for _ in range(3)]
-    path = configured(folder, authority, to_ports, ports)
-    process = subprocess.Popen([command, "-c", str(path), "-p", str(folder), "-e", str(folder / "error.log")])
-    try:
-        for port in ports:
-            _wait(port, process, folder)
+    with running(configured(folder, authority, to_ports, ports), ports):
         yield Front(ports[1], ports[2], ports[0], ssl.create_default_context(cafile=str(authority.ca_pem)))
-    finally:
-        process.terminate()
-        process.wait(10)
 
 
 def _text() -> str:
