@@ -8,7 +8,7 @@ from pathlib import Path
 from cachetools import LRUCache
 from starlette.exceptions import HTTPException
 
-from pacs.archive.bulkdata import opened
+from pacs.archive.decompression import Shape, check_alike, shape_of
 from pacs.errors import NoPicture
 from pacs.thumbnails import Frame, Renderer
 
@@ -16,25 +16,6 @@ _HELD_BYTES = 32 << 20
 _KNOWN_FILES = 20_000
 _CLIENT_CLOSED_REQUEST = 499
 _RETRY_SECONDS = (0.1, 0.5, 2.0, 5.0)
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """What the frames of a file have in common, all of which can be decoded; `frame_bytes` is the size of one.
-
-    `has_icon` tells whether compressed pixels lie within a sequence as well, which are not decoded.
-    """
-
-    frames: int
-    frame_bytes: int
-    bits_allocated: int
-    photometric: str
-    has_icon: bool
-
-    @property
-    def total_bytes(self) -> int:
-        """The size of all frames."""
-        return self.frames * self.frame_bytes
 
 
 @dataclass(slots=True)
@@ -78,11 +59,8 @@ class FrameDecoder:
             return known
         first = await self._decode(path, 1, held)
         for number in range(2, first.frames + 1):
-            if not _alike(await self._decode(path, number, held), first):
-                raise NoPicture("damaged")
-        has_icon = await asyncio.to_thread(_has_icon, path)
-        shape = Shape(first.frames, len(first.body), first.bits_allocated, first.photometric, has_icon)
-        self._known[digest] = shape
+            check_alike(await self._decode(path, number, held), first)
+        shape = self._known[digest] = await asyncio.to_thread(shape_of, path, first)
         return shape
 
     async def lengths(self, path: Path, digest: bytes, numbers: Iterable[int], held: Held) -> list[int]:
@@ -118,12 +96,3 @@ class FrameDecoder:
         frame = await self._renderer.decode(path, number)
         held.keep(path, number, frame.body)
         return frame
-
-
-def _alike(frame: Frame, first: Frame) -> bool:
-    return len(frame.body) == len(first.body) and frame.photometric == first.photometric
-
-
-def _has_icon(path: Path) -> bool:
-    with opened(path) as (_, elements):
-        return any(element.encapsulated and element.depth > 0 for element in elements)

@@ -7,7 +7,8 @@ from pathlib import Path
 from starlette.exceptions import HTTPException
 
 from pacs.archive import http, wholeness
-from pacs.archive.decoded import FrameDecoder, Held, Shape
+from pacs.archive.decoded import FrameDecoder, Held
+from pacs.archive.decompression import WITHOUT_PIXELS, Shape, check_is_here
 from pacs.archive.faults import DamagedFile
 from pacs.archive.lookup import Stored
 from pacs.archive.negotiation import EXPLICIT, Form, forms
@@ -16,13 +17,7 @@ from pacs.archive.streams import Mark, joined, threaded
 from pacs.archive.transcoding import Pixels, explicit_little_endian, recoded
 from pacs.errors import NoPicture
 
-_LONGEST_VALUE_BYTES = 2**32 - 2
 _BUSY_SECONDS = "5"
-_WITHOUT_PIXELS = frozenset({"no_pixels", "report", "presentation_state"})
-_PIXELS_ELSEWHERE = frozenset(
-    {"1.2.840.10008.1.2.4.94", "1.2.840.10008.1.2.4.95", "1.2.840.10008.1.2.4.204", "1.2.840.10008.1.2.4.205"}
-)
-"""JPIP: the dataset only says where the pixels are."""
 
 
 class ObjectEncoder:
@@ -54,23 +49,18 @@ class ObjectEncoder:
         )
 
     async def _decoded(self, instance: Stored, path: Path, held: Held) -> Part:
-        if instance.transfer_syntax_uid in _PIXELS_ELSEWHERE:
-            raise NoPicture("unsupported")
+        check_is_here(instance.transfer_syntax_uid)
         try:
             shape = await self._decoder.shape(path, instance.digest, held)
         except NoPicture as nothing:
-            if nothing.reason not in _WITHOUT_PIXELS:
+            if nothing.reason not in WITHOUT_PIXELS:
                 raise
             return _recoded(path)
-        if shape.total_bytes > _LONGEST_VALUE_BYTES:
-            raise NoPicture("too_large")
-        if shape.has_icon:
-            raise NoPicture("unsupported")
-        return Part(typed(http.DICOM, EXPLICIT), None, self._spliced(path, shape, held))
+        pixels = shape.pixels(iter([Mark()]))
+        return Part(typed(http.DICOM, EXPLICIT), None, self._spliced(path, shape, pixels, held))
 
-    async def _spliced(self, path: Path, shape: Shape, held: Held) -> AsyncGenerator[bytes, None]:
+    async def _spliced(self, path: Path, shape: Shape, pixels: Pixels, held: Held) -> AsyncGenerator[bytes, None]:
         """The dataset, re-encoded, with the decoded frames at the mark that stands for them."""
-        pixels = Pixels(iter([Mark()]), shape.total_bytes, shape.bits_allocated, shape.photometric)
         async for piece in threaded(joined(recoded(path, EXPLICIT, pixels))):
             if not isinstance(piece, Mark):
                 yield piece

@@ -26,8 +26,8 @@ log = structlog.get_logger(__name__)
 UNCOMPRESSED = (str(ExplicitVRLittleEndian), str(ImplicitVRLittleEndian))
 """What objects are transcoded to, the better one first."""
 
-Recode = Callable[[Path, str], Iterator[bytes]]
-"""The bytes of a file in another transfer syntax. `BadDicom`, `OSError`."""
+Decode = Callable[[Path, str, str], Iterator[bytes]]
+"""The bytes of a file in another transfer syntax than the one it is stored in. `BadDicom`, `OSError`."""
 
 _MEDIUM = 0x0000
 _OUT_OF_RESOURCES, _NO_CONTEXT = 0xA700, 0x0122
@@ -52,7 +52,7 @@ class ConnectionLost(Exception):
 class Sender:
     """Sends the archive's objects over associations. `decode` recodes compressed ones, so that everybody reads them."""
 
-    def __init__(self, files: FileStore, decode: Recode) -> None:
+    def __init__(self, files: FileStore, decode: Decode) -> None:
         self._files = files
         self._decode = decode
 
@@ -81,10 +81,10 @@ class Sender:
         if wanted == instance.transfer_syntax_uid:
             yield path
             return
-        made = self._files.new_incoming()
-        recode = recoded if instance.transfer_syntax_uid in _WITHOUT_COMPRESSION else self._decode
+        made, stored = self._files.new_incoming(), instance.transfer_syntax_uid
         try:
-            _write(made, recode(path, wanted))
+            is_plain = stored in _WITHOUT_COMPRESSION
+            _write(made, recoded(path, wanted) if is_plain else self._decode(path, stored, wanted))
             yield made
         finally:
             with suppress(OSError):

@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pydicom.data
+from pydicom import dcmread
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian
+from pydicom.encaps import encapsulate
+from pydicom.uid import JPEG2000, UID, CTImageStorage, ExplicitVRLittleEndian
 
 WHEEL = Path(pydicom.data.__file__).parent
 _NOT_DATA = {".py", ".pyc", ".json", ".txt"}
@@ -65,3 +67,21 @@ def encode(made: Dataset) -> bytes:
 def instance(**attributes: Any) -> bytes:
     """A small instance as a Part 10 file; see `dataset`."""
     return encode(dataset(**attributes))
+
+
+def compressed(**attributes: Any) -> bytes:
+    """A file that says it is JPEG 2000, and has no pixels; see `dataset`."""
+    made = dataset(**attributes)
+    made.file_meta.TransferSyntaxUID = JPEG2000
+    return encode(made)
+
+
+def with_icon(name: str) -> Dataset:
+    """A compressed file of the wheel, with a picture within a sequence that is compressed as well."""
+    made = dcmread(wheel_file(name))
+    icon = Dataset()
+    icon.PixelData = encapsulate([b"of any kind!"])
+    icon["PixelData"].VR = "OB"
+    icon["PixelData"].is_undefined_length = True
+    made.IconImageSequence = [icon]
+    return made

@@ -8,6 +8,7 @@ import pytest
 from starlette.exceptions import HTTPException
 
 from pacs.archive.decoded import FrameDecoder, Held
+from pacs.archive.decompression import Shape
 from pacs.errors import NoPicture
 from pacs.thumbnails import Frame, Renderer
 from tests.pacs.archive.samples import wheel_file
@@ -75,3 +76,16 @@ async def test_nothing_more_is_decoded_for_a_client_that_is_gone(renderer: Count
     with pytest.raises(HTTPException, match="gone"):
         await decoder.shape(DOSE, DIGEST, Held(abandoned_after(3)))
     assert renderer.decoded == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("shape", "reason"),
+    [
+        (Shape(3, 2**31, 16, "MONOCHROME2", has_icon=False), "too_large"),
+        (Shape(3, 512, 16, "MONOCHROME2", has_icon=True), "unsupported"),
+    ],
+)
+def test_what_no_uncompressed_object_can_hold_is_not_made(shape: Shape, reason: str) -> None:
+    with pytest.raises(NoPicture) as nothing:
+        shape.pixels(iter([]))
+    assert nothing.value.reason == reason

@@ -7,10 +7,11 @@ import pydicom
 import pytest
 from numpy.typing import NDArray
 from pydicom.pixels.utils import pixel_array
+from pydicom.uid import JPIPHTJ2KReferenced
 
 from pacs.archive.options import ArchiveOptions
 from pacs.archive.transcoding import explicit_little_endian
-from tests.pacs.archive.samples import encode, wheel_file
+from tests.pacs.archive.samples import compressed, dataset, encode, wheel_file, with_icon
 from tests.pacs.archive.serving import Archive, parts_of, running
 from tests.pacs.archive.test_wado import store
 
@@ -124,3 +125,15 @@ async def test_a_transfer_syntax_that_the_object_cannot_have_is_406(archive: Arc
     assert (await archive.get(url, accept("1.2.840.10008.1.2.4.50"))).status_code == 406
     assert (await archive.get(url, accept(IMPLICIT))).status_code == 406
     assert (await archive.get(url, accept(IMPLICIT) + "," + accept("*"))).status_code == 200
+
+
+async def test_only_what_has_its_pixels_in_one_place_is_decoded(archive: Archive) -> None:
+    elsewhere = dataset(SOPInstanceUID="1.2.3.1.1.2", PixelDataProviderURL="https://pixels.example/1")
+    elsewhere.file_meta.TransferSyntaxUID = JPIPHTJ2KReferenced
+    icon = with_icon("MR_small_RLE.dcm")
+    await archive.store(compressed(), encode(elsewhere), encode(icon))
+    uids = ["1.2.3.1.1.1", "1.2.3.1.1.2", str(icon.SOPInstanceUID)]
+    found = {one["00080018"]["Value"][0]: one["00081190"]["Value"][0] for one in await archive.search("/instances")}
+    headers = {"accept": f"application/dicom; transfer-syntax={EXPLICIT}"}
+    statuses = [(await archive.client.get(found[uid], headers=headers)).status_code for uid in uids]
+    assert statuses == [200, 406, 406]

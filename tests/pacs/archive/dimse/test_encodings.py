@@ -7,11 +7,17 @@ import numpy as np
 import pytest
 from pydicom import dcmread
 from pydicom.encaps import encapsulate
-from pydicom.uid import JPEG2000, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.uid import (
+    JPEG2000,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    JPIPHTJ2KReferenced,
+)
 
 from tests.pacs.archive.dimse.network import Network, Receiver
-from tests.pacs.archive.dimse.retrieving import SOME_FAILED, counts, have, retrieve
-from tests.pacs.archive.samples import encode, wheel_file
+from tests.pacs.archive.dimse.retrieving import EXPLICIT, SOME_FAILED, counts, have, retrieve
+from tests.pacs.archive.samples import compressed, dataset, encode, wheel_file, with_icon
 
 
 @pytest.mark.parametrize("stored", ["MR_small.dcm", "MR_small_implicit.dcm", "MR_small_bigendian.dcm", "image_dfl.dcm"])
@@ -115,3 +121,31 @@ async def test_a_compressed_object_that_cannot_be_decoded_is_a_failed_suboperati
 
     assert answers[-1][0].Status == SOME_FAILED
     assert counts(answers[-1][0]) == (0, 1, 0)
+
+
+async def test_a_compressed_object_without_pixels_is_recoded(network: Network) -> None:
+    await have(network, compressed(SOPInstanceUID="1.2.1.1", ContentLabel="NOTHING"))
+    receiver = Receiver()
+
+    answers = await asyncio.to_thread(
+        retrieve, network.port, receiver, EXPLICIT, QueryRetrieveLevel="IMAGE", SOPInstanceUID="1.2.1.1"
+    )
+
+    assert counts(answers[-1][0]) == (1, 0, 0)
+    (received,) = receiver.received
+    assert (received.file_meta.TransferSyntaxUID, received.ContentLabel) == (ExplicitVRLittleEndian, "NOTHING")
+
+
+async def test_what_would_keep_compressed_pixels_is_not_sent_as_uncompressed(network: Network) -> None:
+    elsewhere = dataset(SOPInstanceUID="1.2.1.2", PixelDataProviderURL="https://pixels.example/1")
+    elsewhere.file_meta.TransferSyntaxUID = JPIPHTJ2KReferenced
+    icon = with_icon("MR_small_RLE.dcm")
+    await have(network, encode(elsewhere), encode(icon))
+    uids = [str(icon.SOPInstanceUID), "1.2.1.2"]
+    contexts: dict[str, Sequence[str]] = {str(icon.SOPClassUID): [ExplicitVRLittleEndian], **EXPLICIT}
+
+    answers = await asyncio.to_thread(
+        retrieve, network.port, Receiver(), contexts, QueryRetrieveLevel="IMAGE", SOPInstanceUID=uids
+    )
+
+    assert counts(answers[-1][0]) == (0, 2, 0)
