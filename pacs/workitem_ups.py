@@ -30,8 +30,8 @@ _CONSTANTS = {
     "InputReadinessState": ("CS", "READY"),
     "WorklistLabel": ("LO", _WORKLIST_LABEL),
 }
-# Type 2, and nothing is known; or required to be present and empty (the last three).
-_EMPTY = {
+TYPE_2 = {
+    "WorklistLabel": "LO",
     "ScheduledProcessingParametersSequence": "SQ",
     "ScheduledStationNameCodeSequence": "SQ",
     "ScheduledStationClassCodeSequence": "SQ",
@@ -47,10 +47,13 @@ _EMPTY = {
     "IssuerOfAdmissionIDSequence": "SQ",
     "AdmittingDiagnosesDescription": "LO",
     "AdmittingDiagnosesCodeSequence": "SQ",
-    "TransactionUID": "UI",
+    "ReferencedRequestSequence": "SQ",
     "ProcedureStepProgressInformationSequence": "SQ",
     "UnifiedProcedureStepPerformedProcedureSequence": "SQ",
 }
+"""What a UPS must have when it is created, if only empty, by VR (PS3.4 Table CC.2.5-3)."""
+
+_EMPTY = {**TYPE_2, "TransactionUID": "UI"}
 _EMPTY_REQUEST = {
     "AccessionNumber": "SH",
     "IssuerOfAccessionNumberSequence": "SQ",

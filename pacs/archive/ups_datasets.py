@@ -8,7 +8,7 @@ from pacs.attributes import Dataset, JSONDataset, tag
 from pacs.errors import BadAttribute
 from pacs.workitem import WorkitemState
 from pacs.workitem_mwl import element
-from pacs.workitem_ups import code
+from pacs.workitem_ups import TYPE_2, code
 
 UPS_PUSH = "1.2.840.10008.5.1.4.34.6.1"
 """The SOP class of every UPS instance (PS3.4 §CC.3.1)."""
@@ -25,27 +25,6 @@ _EMPTY_AT_FIRST = (
     "ProcedureStepProgressInformationSequence",
     "UnifiedProcedureStepPerformedProcedureSequence",
 )
-_TYPE_2 = {
-    "WorklistLabel": "LO",
-    "ScheduledProcessingParametersSequence": "SQ",
-    "ScheduledStationNameCodeSequence": "SQ",
-    "ScheduledStationClassCodeSequence": "SQ",
-    "ScheduledStationGeographicLocationCodeSequence": "SQ",
-    "ScheduledWorkitemCodeSequence": "SQ",
-    "CommentsOnTheScheduledProcedureStep": "LT",
-    "InputInformationSequence": "SQ",
-    "PatientName": "PN",
-    "PatientBirthDate": "DA",
-    "PatientSex": "CS",
-    "OtherPatientIDsSequence": "SQ",
-    "AdmissionID": "LO",
-    "IssuerOfAdmissionIDSequence": "SQ",
-    "AdmittingDiagnosesDescription": "LO",
-    "AdmittingDiagnosesCodeSequence": "SQ",
-    "ReferencedRequestSequence": "SQ",
-    "ProcedureStepProgressInformationSequence": "SQ",
-    "UnifiedProcedureStepPerformedProcedureSequence": "SQ",
-}
 _FIXED = (
     "SOPClassUID",
     "SOPInstanceUID",
@@ -92,7 +71,7 @@ def created(payload: JSONDataset, uid: str, now: dt.datetime) -> tuple[JSONDatas
     for request in given.items("ReferencedRequestSequence"):
         if not request.text("StudyInstanceUID"):
             raise BadAttribute("StudyInstanceUID", "must have a value in each item of ReferencedRequestSequence")
-    missing = {tag(keyword): element(vr, []) for keyword, vr in _TYPE_2.items() if tag(keyword) not in payload}
+    missing = {tag(keyword): element(vr, []) for keyword, vr in TYPE_2.items() if tag(keyword) not in payload}
     filled = missing | payload | _identity(uid, now)
     if not given.text("WorklistLabel"):
         filled[tag("WorklistLabel")] = element("LO", [_WORKLIST_LABEL])
