@@ -1,15 +1,10 @@
-"""The Worklist Service over HTTP (PS3.18 ch. 11), and its event reports over WebSocket (§8.10.4, §11.13)."""
+"""The Worklist Service over HTTP (PS3.18 ch. 11)."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
-from functools import wraps
-
-import orjson
 from starlette.exceptions import HTTPException
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocket
 
 from pacs.archive.http import (
     JSON_TYPES,
@@ -23,21 +18,16 @@ from pacs.archive.http import (
 from pacs.archive.search_parameters import SEARCH_PARAMETERS, parse_search
 from pacs.archive.transactions import transaction
 from pacs.archive.ups_bodies import read_dataset
-from pacs.archive.ups_events import Report
 from pacs.archive.ups_parameters import checked_ae_title, checked_uid, requester, transaction_uid, workitem_uid
-from pacs.archive.ups_states import MESSAGES, Request, Status
+from pacs.archive.ups_refusals import Handler, refusing
+from pacs.archive.ups_socket import report_to
+from pacs.archive.ups_states import MESSAGES, Status
 from pacs.archive.worklist import FILTERED_GLOBAL, GLOBAL, Worklist
-from pacs.archive.worklist_steps import UpsRefused
 from pacs.attributes import Dataset
-from pacs.errors import BadAttribute, BadQuery
+from pacs.errors import BadAttribute
 from pacs.workitem import WorkitemState
 
-Handler = Callable[[HttpRequest], Awaitable[Response]]
-
 _MODIFIED = "The Workitem was created with modifications."
-_CONFLICT = 409
-_HTTP_STATUS = {Status.UNKNOWN: 404, Status.WRONG_TRANSACTION_UID: 400}
-_GOING_AWAY = 1001
 _SUBSCRIPTION_PARAMETERS = {"deletionlock", "filter"}
 
 
@@ -59,36 +49,8 @@ def routes(worklist: Worklist) -> list[BaseRoute]:
         ("DELETE", subscriber, service.unsubscribe),
         ("POST", f"{subscriber}/suspend", service.suspend),
     ]
-    found: list[BaseRoute] = [Route(path, _refusing(handler), methods=[method]) for method, path, handler in table]
+    found: list[BaseRoute] = [Route(path, refusing(handler), methods=[method]) for method, path, handler in table]
     return [*found, WebSocketRoute(f"{ROOT}/subscribers/{{ae_title}}", service.report)]
-
-
-def _refusing(handler: Handler) -> Handler:
-    """Turns what a transaction raises into its status code, with the reason in `Warning` (§8.4.2)."""
-
-    @wraps(handler)
-    async def answer(request: HttpRequest) -> Response:
-        try:
-            return await handler(request)
-        except UpsRefused as refused:
-            return _refusal(_status(refused), str(refused))
-        except (BadAttribute, BadQuery) as error:
-            return _refusal(400, str(error))
-        except HTTPException as error:
-            return _refusal(error.status_code, error.detail)
-
-    return answer
-
-
-def _status(refused: UpsRefused) -> int:
-    if refused.request is Request.UPDATE:
-        return 400  # Table 11.6.3-1: a final state is a bad request
-    return _HTTP_STATUS.get(refused.status, _CONFLICT)
-
-
-def _refusal(status: int, message: str) -> Response:
-    printable = message.encode("ascii", "replace").decode()  # a header takes no more
-    return Response(printable, status, headers=warning_header([printable]), media_type="text/plain")
 
 
 class _Service:
@@ -176,33 +138,8 @@ class _Service:
         return Response(status_code=200)
 
     async def report(self, socket: WebSocket) -> None:
-        """§8.10.4 and §8.10.5: one event, one text frame. What a client sends is read and passed over."""
-        await socket.accept()
-        with self._worklist.listeners.listen(socket.path_params["ae_title"].strip()) as queue:
-            sending = asyncio.create_task(_send_reports(socket, queue))
-            receiving = asyncio.create_task(_drain(socket))
-            try:
-                await asyncio.wait({sending, receiving}, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                for task in (sending, receiving):
-                    task.cancel()
-                await asyncio.gather(sending, receiving, return_exceptions=True)
-
-
-async def _send_reports(socket: WebSocket, queue: "asyncio.Queue[Report | None]") -> None:
-    while (report := await queue.get()) is not None:
-        await socket.send_text(orjson.dumps(report).decode())
-    await socket.close(_GOING_AWAY)
-
-
-async def _drain(socket: WebSocket) -> None:
-    try:
-        while True:
-            message = await socket.receive()
-            if message["type"] == "websocket.disconnect":
-                return
-    except WebSocketDisconnect:
-        return
+        """§11.13."""
+        await report_to(socket, self._worklist.listeners)
 
 
 def _uid(request: HttpRequest) -> str:
