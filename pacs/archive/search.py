@@ -12,16 +12,11 @@ from itertools import islice
 import orjson
 
 from pacs.archive import packing
-from pacs.archive.filters import Filter, predicate
-from pacs.archive.levels import COLUMNS, COUNTED_TAGS, NAME_TAGS, REQUEST_PATHS, TABLES, Level, level_of
-from pacs.archive.matchers import Condition, Matcher
-from pacs.archive.matching import PAIRS, Key, matcher, moments
+from pacs.archive.filters import Filter
+from pacs.archive.levels import TABLES, Level
+from pacs.archive.search_conditions import conditions_of
 from pacs.archive.search_parameters import Search
-from pacs.attributes import JSONDataset, tag
-from pacs.errors import BadQuery
-
-_MODALITIES = (tag("ModalitiesInStudy"),)
-_UNSUPPORTED = COUNTED_TAGS[Level.STUDY] | COUNTED_TAGS[Level.SERIES]
+from pacs.attributes import JSONDataset
 
 _JOINS = {
     Level.SERIES: "{join} series ON series.study = studies.id",
@@ -40,9 +35,6 @@ _FIELDS = {
     Level.INSTANCE: "instances.attributes AS instance_attributes, instances.sop_instance_uid",
 }
 _WHOLE = ", series.dictionary, (SELECT json FROM metadata WHERE metadata.instance = instances.id) AS metadata"
-_SERIES_OF_STUDY = "SELECT 1 FROM series AS inner_series WHERE inner_series.study = studies.id"
-_STUDIES_OF_NAME = "SELECT names.study FROM names WHERE names.attribute = ?"
-_SERIES_OF_REQUEST = "SELECT requests.series FROM requests"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +59,7 @@ def statement(level: Level, search: Search, *, whole: bool = False) -> Statement
 
     `BadQuery` for keys that belong below the level.
     """
-    conditions, rest = _conditions(level, search.keys)
+    conditions, rest = conditions_of(level, search.keys)
     where = f" WHERE {' AND '.join(condition.sql for condition in conditions)}" if conditions else ""
     levels = [found for found in Level if found <= level]
     fields = ", ".join(_FIELDS[found] for found in levels)
@@ -115,61 +107,6 @@ def modalities(connection: sqlite3.Connection, studies: list[int]) -> dict[int, 
     for study, modality in rows:
         found[study].append(modality)
     return {study: sorted(names) for study, names in found.items()}
-
-
-def _conditions(level: Level, keys: tuple[Key, ...]) -> tuple[list[Condition], Filter]:
-    """Conditions for the index, and a filter of the keys that have none."""
-    conditions: list[Condition] = []
-    columns: dict[str, Matcher] = {}
-    rest: list[Key] = []
-    for key in keys:
-        _check_level(level, key)
-        wanted = matcher(key)
-        if wanted is None:
-            continue
-        if key.path in COLUMNS:
-            columns[key.path[0]] = wanted
-        elif condition := _special(key, wanted):
-            conditions.append(condition)
-        else:
-            rest.append(key)
-    return [*_column_conditions(columns), *conditions], predicate(rest)
-
-
-def _column_conditions(wanted: dict[str, Matcher]) -> Iterator[Condition]:
-    left = dict(wanted)
-    for date, time in PAIRS.items():
-        if both := moments(left.get(date), left.get(time)):
-            del left[date], left[time]
-            yield both.condition(COLUMNS[date,].sql, COLUMNS[time,].sql)
-    for attribute, matching in left.items():
-        yield matching.condition(COLUMNS[attribute,].sql)
-
-
-def _special(key: Key, wanted: Matcher) -> Condition | None:
-    """Conditions on tables beside the three levels."""
-    if key.path == _MODALITIES:
-        inner = wanted.condition("inner_series.modality")
-        sql = f"EXISTS ({_SERIES_OF_STUDY} AND {inner.sql})"
-    elif key.path[0] in NAME_TAGS and len(key.path) == 1:
-        inner = wanted.condition("names.form")
-        inner = Condition(inner.sql, (key.path[0], *inner.parameters))
-        sql = f"studies.id IN ({_STUDIES_OF_NAME} AND {inner.sql})"
-    elif key.path in REQUEST_PATHS:
-        inner = wanted.condition(f"requests.{REQUEST_PATHS[key.path]}")
-        sql = f"series.id IN ({_SERIES_OF_REQUEST} WHERE {inner.sql})"
-    else:
-        return None
-    return Condition(sql, inner.parameters)
-
-
-def _check_level(level: Level, key: Key) -> None:
-    attribute = key.path[0]
-    if level_of(attribute) > level:
-        names = f"{TABLES[level_of(attribute)]}, not of {TABLES[level]}"
-        raise BadQuery(f"{'.'.join(key.path)} is an attribute of {names}: search there")
-    if attribute in _UNSUPPORTED and key.path != _MODALITIES:
-        raise BadQuery(f"{'.'.join(key.path)} is counted by the archive and cannot be searched for")
 
 
 class _Reader:
