@@ -1,6 +1,5 @@
 """Deleting studies, series and instances, as most servers offer it: off unless allowed, for PS3.18 does not have it."""
 
-import asyncio
 import sqlite3
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -12,9 +11,10 @@ from starlette.responses import Response
 
 from pacs.archive import lookup
 from pacs.archive.faults import report
-from pacs.archive.files import FileStore, relative_path
+from pacs.archive.files import FileStore, Known, relative_path
 from pacs.archive.filing import Filing
 from pacs.archive.index import Index
+from pacs.archive.stored_files import is_filed
 from pacs.archive.transactions import transaction
 
 _RECOUNT = """
@@ -59,17 +59,24 @@ class DeleteService:
         def run(connection: sqlite3.Connection) -> None:
             intents.append(self._files.intend(take_out(connection)))
 
-        await self._index.write(run, lambda: self._settle(intents))
+        await self._index.write(run, lambda: self._settle(intents, self._filing.is_known))
         try:
-            await asyncio.to_thread(self._settle, intents)
+            await self._index.write(lambda connection: self._settle(intents, self._is_known(connection)))
         except (OSError, sqlite3.Error) as error:  # it is deleted; the next start removes the files
             report("archive_files_not_removed", error)
         return Response(status_code=204)
 
-    def _settle(self, intents: list[Path]) -> None:
-        """Removes the files that the index no longer has."""
+    def _is_known(self, connection: sqlite3.Connection) -> Known:
+        """Whether the index has a file, or may have it when the transaction of `connection` ends, however it ends."""
+        return lambda path: is_filed(connection, path) or self._filing.is_known(path)
+
+    def _settle(self, intents: list[Path], known: Known) -> None:
+        """Removes the files that the index no longer has.
+
+        In the index's writing thread alone: there nobody brings one of them back at the same moment.
+        """
         for intent in intents:
-            self._files.settle(intent, self._filing.is_known)
+            self._files.settle(intent, known)
 
 
 def _delete(connection: sqlite3.Connection, path: Mapping[str, Any]) -> None:

@@ -1,0 +1,49 @@
+"""Deleting beside others who store and read the same objects."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pacs.archive import files
+from pacs.archive.options import ArchiveOptions
+from tests.pacs.archive.samples import instance
+from tests.pacs.archive.serving import Archive, running
+
+
+@pytest.fixture
+async def deleting(data_dir: Path) -> AsyncIterator[Archive]:
+    """An archive that deletes."""
+    async with running(ArchiveOptions(data_dir=data_dir, allow_delete=True)) as found:
+        yield found
+
+
+async def test_what_is_stored_again_while_it_is_deleted_keeps_its_file(
+    deleting: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a disk that takes its time, the delete clears up between the rename of what is stored and its commit."""
+    await deleting.store(instance())
+    monkeypatch.setattr(files.FileStore, "settle", slow(files.FileStore.settle, before=0.05))
+    monkeypatch.setattr(files.FileStore, "place", slow(files.FileStore.place, after=0.15))
+    deleted, stored = await asyncio.gather(
+        deleting.client.delete(f"{deleting.url}/studies/1.2.3.1"), deleting.store(instance())
+    )
+    assert (deleted.status_code, stored.status_code) == (204, 200)
+    found = await deleting.search("/studies")
+    answer = await deleting.get("/studies/1.2.3.1")
+    assert (len(found), answer.status_code) == (1, 200)
+
+
+def slow(method: Callable[..., Any], *, before: float = 0.0, after: float = 0.0) -> Callable[..., Any]:
+    """The method on a slow disk: so many seconds pass before and after it."""
+
+    def slowly(*given: Any) -> Any:
+        time.sleep(before)
+        result = method(*given)
+        time.sleep(after)
+        return result
+
+    return slowly
