@@ -3,8 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -18,7 +20,7 @@ from pacs.archive.dimse.commitment import reporter
 from pacs.archive.dimse.options import DimseOptions
 from pacs.archive.dimse.service import Caller
 from pacs.archive.dimse.wiring import Parts, open_server
-from pacs.archive.faults import FAULTS, report, usable
+from pacs.archive.faults import FAULTS, DamagedFile, DamagedIndex, report, usable
 from pacs.archive.files import FileStore
 from pacs.archive.filing import Filing
 from pacs.archive.frames import FrameService
@@ -134,7 +136,11 @@ def create_archive(options: ArchiveOptions, lock: DataLock | None = None) -> Sta
             roots=_ROOTS,
         ),
         lifespan=lifespan,
-        exception_handlers={BadQuery: _bad_query, **dict.fromkeys(FAULTS, _fault)},
+        exception_handlers={
+            BadQuery: _bad_query,
+            **dict.fromkeys(FAULTS, _fault),
+            **dict.fromkeys((DamagedFile, DamagedIndex), partial(_missing, retrieve)),
+        },
     )
 
 
@@ -176,6 +182,18 @@ def _routes(table: Table) -> list[BaseRoute]:
 async def _fault(_: Request, error: Exception) -> Response:
     fault = report("archive_failed", error)
     return PlainTextResponse(fault.sentence, fault.status)
+
+
+async def _missing(retrieve: RetrieveService, request: Request, error: Exception) -> Response:
+    """404 for what was deleted since the request began: it is missing, and not lost."""
+    try:
+        if "study" in request.path_params:
+            await retrieve.find(request)
+    except HTTPException as gone:
+        return PlainTextResponse(gone.detail, gone.status_code)
+    except FAULTS as another:
+        error = another
+    return await _fault(request, error)
 
 
 async def _bad_query(_: Request, error: Exception) -> Response:

@@ -1,6 +1,7 @@
 """Retrieve (WADO-RS, PS3.18 §10.4): objects, metadata, and where the files lie."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -84,8 +85,14 @@ class RetrieveService:
     async def metadata(self, request: Request) -> Response:
         """`GET …/metadata`: all attributes but the bulk data, from the index alone."""
         media_type = representations.chosen(request)
-        instances = await self.find(request)
-        encoded = self._encoded(instances, http.base_url(request))
+        base = http.base_url(request)
+
+        def begin(connection: sqlite3.Connection) -> tuple[list[Instance], list[bytes]]:
+            found = lookup.find(connection, request.path_params)
+            return found, lookup.metadata(connection, found[:_METADATA_AT_ONCE], base)
+
+        instances, first = await self._index.read(begin)
+        encoded = self._encoded(instances, first, base)
         if media_type == http.DICOM_XML:
             return multipart_response(_as_xml(encoded, instances), media_type)
         return Streamed(_listed(encoded), media_type=media_type)
@@ -98,9 +105,12 @@ class RetrieveService:
         """The instances of a `study`, `series`, `instance`; 404 when there are none."""
         return await self._index.read(lambda connection: lookup.find(connection, uids))
 
-    async def _encoded(self, instances: Sequence[Instance], base: str) -> AsyncGenerator[list[bytes], None]:
-        """Their metadata as DICOM JSON, some at once."""
-        for start in range(0, len(instances), _METADATA_AT_ONCE):
+    async def _encoded(
+        self, instances: Sequence[Instance], first: list[bytes], base: str
+    ) -> AsyncGenerator[list[bytes], None]:
+        """Their metadata as DICOM JSON, some at once, of which the `first` are read already."""
+        yield first
+        for start in range(_METADATA_AT_ONCE, len(instances), _METADATA_AT_ONCE):
             some = list(instances[start : start + _METADATA_AT_ONCE])
             yield await self._index.read(partial(lookup.metadata, instances=some, base=base))
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from pacs.archive import files
+from pacs.archive import files, lookup, wholeness
 from pacs.archive.options import ArchiveOptions
-from tests.pacs.archive.samples import instance
+from tests.pacs.archive.samples import instance, wheel_file
 from tests.pacs.archive.serving import Archive, running
 
 
@@ -35,6 +35,30 @@ async def test_what_is_stored_again_while_it_is_deleted_keeps_its_file(
     found = await deleting.search("/studies")
     answer = await deleting.get("/studies/1.2.3.1")
     assert (len(found), answer.status_code) == (1, 200)
+
+
+@pytest.mark.parametrize("below", ["", "/frames/1", "/bulkdata/7FE00010", "/rendered"])
+async def test_what_is_deleted_while_it_is_asked_for_is_gone_not_damaged(
+    deleting: Archive, monkeypatch: pytest.MonkeyPatch, below: str
+) -> None:
+    await deleting.store(wheel_file("CT_small.dcm").read_bytes())
+    ((study, url),) = [
+        (one["0020000D"]["Value"][0], one["00081190"]["Value"][0]) for one in await deleting.search("/instances")
+    ]
+    monkeypatch.setattr(wholeness, "check", slow(wholeness.check, before=0.1))
+    asked, _ = await asyncio.gather(
+        deleting.client.get(url + below), deleting.client.delete(f"{deleting.url}/studies/{study}")
+    )
+    assert asked.status_code == 404
+
+
+async def test_metadata_is_that_of_one_moment(deleting: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    await deleting.store(instance())
+    monkeypatch.setattr(lookup, "metadata", slow(lookup.metadata, before=0.1))
+    asked, _ = await asyncio.gather(
+        deleting.get("/studies/1.2.3.1/metadata"), deleting.client.delete(f"{deleting.url}/studies/1.2.3.1")
+    )
+    assert (asked.status_code, len(asked.json())) == (200, 1)
 
 
 def slow(method: Callable[..., Any], *, before: float = 0.0, after: float = 0.0) -> Callable[..., Any]:
