@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
 
-
 _WITHOUT_SUCCESSOR = {"\ud7ff", "\U0010ffff"}
 """Characters that no other comes right after: a surrogate, which UTF-8 cannot write, or nothing."""
 
