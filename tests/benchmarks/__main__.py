@@ -67,6 +67,8 @@ _NEED_ORTHANC = {"query", "tree", "requests", "uploads", "downloads", "thumbnail
 
 def main(arguments: list[str]) -> None:
     """Does the work that is named and shows its figures."""
+    if {argument for argument in arguments if argument.startswith("-")} - {"--json"}:
+        sys.exit(f"{__doc__}\n\nNames: {', '.join(WORK)}")
     names = [argument for argument in arguments if not argument.startswith("-")] or list(TARGETS)
     unknown = [name for name in names if name not in WORK]
     if unknown:
