@@ -45,7 +45,7 @@ class Filter:
         return (
             all(any(map(wanted.accepts, _forms(dataset, tag))) for tag, wanted in self.matchers.items())
             and all(self._moment_fits(dataset, pair, both) for pair, both in self.combined.items())
-            and all(any(map(inner.accepts, _values(dataset, tag))) for tag, inner in self.nested.items())
+            and all(any(map(inner.accepts, _items(dataset, tag))) for tag, inner in self.nested.items())
         )
 
     @staticmethod
@@ -57,6 +57,11 @@ class Filter:
 def _values(dataset: JSONDataset, tag: str) -> list[Any]:
     values: list[Any] = dataset.get(tag, {}).get("Value", [])
     return values
+
+
+def _items(dataset: JSONDataset, tag: str) -> list[JSONDataset]:
+    """The items of a sequence; what is none has none."""
+    return _values(dataset, tag) if dataset.get(tag, {}).get("vr") == "SQ" else []
 
 
 def _forms(dataset: JSONDataset, tag: str) -> list[str]:

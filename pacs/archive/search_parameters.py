@@ -20,6 +20,7 @@ SEARCH_PARAMETERS = (*_OPTIONS, "includefield")
 """What a search may have beside the attributes that are to match, which are named by keyword, tag or path."""
 
 _LARGEST = 2**63 - 1
+_MOST_DIGITS = len(str(_LARGEST))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ def parse_search(query: str, *, ignored: Iterable[str] = ()) -> Search:
         keys=tuple(Key(path, values) for path, values in keys.items()),
         include=frozenset(include),
         include_all=include_all,
-        limit=_count("limit", options["limit"]) or None,
+        limit=_count("limit", options["limit"]),
         offset=_count("offset", options["offset"]) or 0,
         warnings=("fuzzymatching is not supported, only literal matching was done",) if fuzzy else (),
     )
@@ -96,6 +97,7 @@ def _tag(part: str, name: str) -> str:
 def _count(name: str, text: str) -> int | None:
     if not text:
         return None
-    if not (text.isascii() and text.isdecimal()) or int(text[:20]) > _LARGEST:
+    digits = text.lstrip("0")
+    if not (text.isascii() and text.isdecimal()) or len(digits) > _MOST_DIGITS or int(digits or "0") > _LARGEST:
         raise BadQuery(f"{name}: a whole number of at least 0 is needed")
-    return int(text)
+    return int(digits or "0")

@@ -55,6 +55,14 @@ def test_what_is_not_understood_is_refused_not_ignored(query: str) -> None:
         parse_search(query)
 
 
+def test_a_limit_of_nothing_is_a_limit() -> None:
+    assert [parse_search(query).limit for query in ("limit=0", "limit=", "")] == [0, None, None]
+
+
+def test_zeros_before_a_number_say_nothing_however_many() -> None:
+    assert parse_search("limit=" + "0" * 5000 + "7").limit == 7
+
+
 def test_a_search_has_a_bounded_number_of_keys() -> None:
     with pytest.raises(BadQuery, match="more than"):
         parse_search("&".join(f"0009{number:04X}=1" for number in range(200)))

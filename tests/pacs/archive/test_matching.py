@@ -160,6 +160,12 @@ def test_keys_within_one_sequence_match_in_one_item() -> None:
     assert not wanted.accepts({})
 
 
+def test_a_path_through_what_is_no_sequence_matches_nothing() -> None:
+    wanted = predicate([Key((MODALITY, STUDY_DATE), ("20260101",))])
+    assert not wanted.accepts({MODALITY: {"vr": "CS", "Value": ["CT"]}})
+    assert not wanted.accepts({})
+
+
 def test_a_missing_attribute_matches_only_what_is_universal() -> None:
     assert not predicate([Key((MODALITY,), ("CT",))]).accepts({})
     assert predicate([Key((REQUEST, "00400009"), ("",))]).accepts({})
