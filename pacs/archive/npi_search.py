@@ -50,8 +50,7 @@ def run(connection: sqlite3.Connection, resource: Resource, asked: Search, base:
 
 
 def _page(found: Iterator[JSONDataset], rest: Filter, asked: Search) -> Iterator[JSONDataset]:
-    end = None if asked.limit is None else asked.offset + asked.limit
-    return islice((dataset for dataset in found if rest.accepts(dataset)), asked.offset, end)
+    return islice((dataset for dataset in found if rest.accepts(dataset)), asked.offset, asked.end)
 
 
 def _conditions(keys: tuple[Key, ...]) -> tuple[list[Condition], Filter]:

@@ -92,8 +92,7 @@ def rows(connection: sqlite3.Connection, level: Level, search: Search, *, whole:
     if not asked.rest.narrows:
         return candidates
     fitting = (found for found in candidates if asked.rest.accepts(_merged(found)))
-    end = None if search.limit is None else search.offset + search.limit
-    return islice(fitting, search.offset, end)
+    return islice(fitting, search.offset, search.end)
 
 
 def modalities(connection: sqlite3.Connection, studies: list[int]) -> dict[int, list[str]]:

@@ -1,6 +1,6 @@
 """The keys of a search as SQL conditions for the index, and a filter for those that the index does not know."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from pacs.archive.filters import Filter, predicate
 from pacs.archive.levels import COLUMNS, COUNTED_TAGS, NAME_TAGS, REQUEST_PATHS, TABLES, Level, level_of
@@ -22,6 +22,7 @@ def conditions_of(level: Level, keys: tuple[Key, ...]) -> tuple[list[Condition],
     `BadQuery` for keys that belong below the level, and those that the archive counts itself.
     """
     conditions: list[Condition] = []
+    requests: list[Condition] = []
     columns: dict[str, Matcher] = {}
     rest: list[Key] = []
     for key in keys:
@@ -31,11 +32,13 @@ def conditions_of(level: Level, keys: tuple[Key, ...]) -> tuple[list[Condition],
             continue
         if key.path in COLUMNS:
             columns[key.path[0]] = wanted
+        elif key.path in REQUEST_PATHS:
+            requests.append(wanted.condition(f"requests.{REQUEST_PATHS[key.path]}"))
         elif condition := _special(key, wanted):
             conditions.append(condition)
         else:
             rest.append(key)
-    return [*_column_conditions(columns), *conditions], predicate(rest)
+    return [*_column_conditions(columns), *conditions, *_in_one_item(requests)], predicate(rest)
 
 
 def _column_conditions(wanted: dict[str, Matcher]) -> Iterator[Condition]:
@@ -48,6 +51,14 @@ def _column_conditions(wanted: dict[str, Matcher]) -> Iterator[Condition]:
         yield matching.condition(COLUMNS[attribute,].sql)
 
 
+def _in_one_item(requests: Sequence[Condition]) -> list[Condition]:
+    """All that is asked of a request is asked of one and the same (PS3.4 §C.2.2.2.6)."""
+    if not requests:
+        return []
+    sql = f"series.id IN ({_SERIES_OF_REQUEST} WHERE {' AND '.join(one.sql for one in requests)})"
+    return [Condition(sql, tuple(value for one in requests for value in one.parameters))]
+
+
 def _special(key: Key, wanted: Matcher) -> Condition | None:
     """Conditions on tables beside the three levels."""
     if key.path == _MODALITIES:
@@ -57,9 +68,6 @@ def _special(key: Key, wanted: Matcher) -> Condition | None:
         inner = wanted.condition("names.form")
         inner = Condition(inner.sql, (key.path[0], *inner.parameters))
         sql = f"studies.id IN ({_STUDIES_OF_NAME} AND {inner.sql})"
-    elif key.path in REQUEST_PATHS:
-        inner = wanted.condition(f"requests.{REQUEST_PATHS[key.path]}")
-        sql = f"series.id IN ({_SERIES_OF_REQUEST} WHERE {inner.sql})"
     else:
         return None
     return Condition(sql, inner.parameters)

@@ -92,7 +92,7 @@ class Worklist:
 
         Raises `UpsRefused` for an unknown workitem, `BadQuery` for a filter that is none.
         """
-        keys = parse_search(matching).keys
+        keys = parse_search(matching, strict=True).keys
 
         def work(connection: sqlite3.Connection) -> tuple[None, list[News]]:
             if uid in (GLOBAL, FILTERED_GLOBAL):

@@ -22,7 +22,7 @@ class News:
 def announce(connection: sqlite3.Connection, uid: str, dataset: JSONDataset) -> list[News]:
     """Subscribes who subscribed globally to a new workitem, and tells them of it."""
     for ae_title, deletion_lock, matching in worklist_subscriptions.global_subscribers(connection):
-        if predicate(parse_search(matching).keys).accepts(dataset):
+        if predicate(parse_search(matching, strict=True).keys).accepts(dataset):
             worklist_subscriptions.subscribe(connection, uid, ae_title, deletion_lock=deletion_lock)
     return tell(connection, uid, ups_events.created(uid, dataset))
 

@@ -34,7 +34,7 @@ def search(connection: sqlite3.Connection, wanted: Search) -> Page:
     if _is_exact(wanted.keys):
         return _in_sql(connection, conditions, wanted)
     accepted = _accepted(connection, conditions, wanted.keys)
-    page = list(islice(accepted, wanted.offset, None if wanted.limit is None else wanted.offset + wanted.limit))
+    page = list(islice(accepted, wanted.offset, wanted.end))
     return Page(page, remaining=sum(1 for _ in accepted))
 
 

@@ -43,16 +43,31 @@ def test_fields_limits_and_warnings() -> None:
     assert search.include == {("00081030",), ("00080061",)}
     assert search.include_all
     assert (search.limit, search.offset) == (10, 5)
-    assert "fuzzymatching" in search.warnings[0]
+    assert search.warnings == (
+        "The fuzzymatching parameter is not supported. Only literal matching has been performed.",
+    )
+    assert parse_search("fuzzymatching=false&emptyvaluematching=false").warnings == ()
 
 
 @pytest.mark.parametrize(
-    "query",
-    ["PatientId=1", "limit=-1", "limit=x", "offset=1.5", "includefield=Nothing", "PatientID=1&PatientID=2", "=1"],
+    "query", ["limit=-1", "limit=x", "offset=1.5", "includefield=Nothing", "PatientID=1&PatientID=2"]
 )
-def test_what_is_not_understood_is_refused_not_ignored(query: str) -> None:
+def test_a_value_that_is_not_understood_is_refused(query: str) -> None:
     with pytest.raises(BadQuery):
         parse_search(query)
+
+
+def test_a_parameter_that_is_not_supported_is_ignored_with_a_warning_unless_it_is_to_be_refused() -> None:
+    query = "PatientID=1&_=17&PatientID.=2&=3&%0D%0AX:y%20=4&%E2%82%AC=5"
+    search = parse_search(query)
+    assert search.keys == (Key(("00100020",), ("1",)),)
+    assert search.warnings == ("Parameters that are not supported have been ignored (_ PatientID.)",)
+    with pytest.raises(BadQuery, match="'_'"):
+        parse_search(query, strict=True)
+
+
+def test_the_character_set_is_never_matched() -> None:
+    assert parse_search("SpecificCharacterSet=ISO_IR%20100").keys == ()
 
 
 def test_a_limit_of_nothing_is_a_limit() -> None:

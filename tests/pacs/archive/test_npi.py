@@ -191,10 +191,10 @@ async def test_pages_neither_overlap_nor_leave_anything_out(archive: Archive) ->
 
 
 async def test_searches_that_make_no_sense_are_told_so(archive: Archive) -> None:
-    for key, value in {"NoSuchKeyword": "x", "limit": "many", "EffectiveDateTime": "tomorrow"}.items():
+    for key, value in {"includefield": "x", "limit": "many", "EffectiveDateTime": "tomorrow"}.items():
         assert (await archive.get("/implant-templates", **{key: value})).status_code == 400, key
     answer = await archive.get("/implant-templates", fuzzymatching="true")
-    assert answer.headers["warning"].startswith("299 dicom-graph: fuzzymatching")
+    assert answer.headers["warning"].startswith("299 dicom-graph: The fuzzymatching")
     assert (await archive.get("/implant-templates", accept="text/html")).status_code == 406
 
 
