@@ -24,11 +24,17 @@ class MediaType:
 
     @classmethod
     def parse(cls, header: str) -> "MediaType":
-        """Reads a header value; quoted parameters lose their quotes, extended ones (RFC 2231) their encoding."""
+        """Reads a header value; quoted parameters lose their quotes, extended ones (RFC 2231) their encoding.
+
+        Where one of them cannot be decoded there are none.
+        """
         message = Message()
         message["Content-Type"] = header
-        parameters = message.get_params(failobj=[]) or []
-        values = {name.lower(): collapse_rfc2231_value(value) for name, value in parameters[1:]}
+        try:
+            parameters = message.get_params(failobj=[]) or []
+            values = {name.lower(): collapse_rfc2231_value(value) for name, value in parameters[1:]}
+        except ValueError:  # a charset that is no text's, a number of thousands of digits
+            values = {}
         return cls(header.partition(";")[0].strip().lower(), values)
 
 
@@ -73,7 +79,9 @@ async def read_parts(boundary: str, source: AsyncIterator[bytes]) -> AsyncIterat
     reader = _Reader(source)
     delimiter = b"\r\n--" + boundary.encode("ascii")
     await reader.short(delimiter, _MAX_PREAMBLE_BYTES, "what stands before the first boundary is")
-    while await reader.line() == b"":
+    while (rest := await reader.line()) != b"--":
+        if rest:
+            raise BrokenMultipart("something stands behind a boundary in its line")
         headers = _headers(await reader.block())
         body = reader.until(delimiter)
         yield Part(headers, body)

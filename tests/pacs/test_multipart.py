@@ -93,6 +93,13 @@ async def test_another_boundary_than_promised_is_broken() -> None:
         await parts_of(written(b"x"), boundary="other")
 
 
+async def test_a_boundary_with_something_behind_it_is_broken_and_not_the_end() -> None:
+    """RFC 2046 §5.1.1: the boundary in a line of its own, or it must not be there. What comes after would be lost."""
+    body = b"--b0undary\r\n\r\nfirst\r\n--b0undary2\r\n\r\nsecond\r\n--b0undary--\r\n"
+    with pytest.raises(BrokenMultipart, match="behind a boundary"):
+        await parts_of(body)
+
+
 @pytest.mark.parametrize(
     "content_type",
     [
@@ -121,6 +128,13 @@ def test_media_types_are_read_with_their_parameters() -> None:
 )
 def test_extended_parameters_are_texts_as_others_are(parameter: str) -> None:
     assert multipart.boundary_of(f"multipart/related; {parameter}") == BOUNDARY
+
+
+@pytest.mark.parametrize(
+    "parameter", ["a*=idna''%ff%ff", "a*=x\0y'en'z", f"a*{'9' * 5000}=x", f"a*0=x; a*{'9' * 5000}=x"]
+)
+def test_a_parameter_that_cannot_be_decoded_leaves_none(parameter: str) -> None:
+    assert MediaType.parse(f"Text/Plain; {parameter}; b=c") == MediaType("text/plain", {})
 
 
 @given(st.text(max_size=60) | st.from_regex(r"multipart/related; ?[a-z*0-9]{1,6}=[a-z0-9'%\"=?*;-]{0,20}"))
