@@ -89,10 +89,10 @@ def _retry_after_seconds(text: str | None, now: datetime) -> float:
     if text is None:
         return 0
     if text.isascii() and text.isdigit():
-        return min(int(text[:6]), _MAX_RETRY_AFTER_SECONDS)
+        return min(int(text.lstrip("0")[:6] or 0), _MAX_RETRY_AFTER_SECONDS)
     try:
         moment = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return 0
     seconds = (moment.replace(tzinfo=moment.tzinfo or UTC) - now).total_seconds()
     return min(max(seconds, 0), _MAX_RETRY_AFTER_SECONDS)
