@@ -39,7 +39,9 @@ class Settings(
 ):
     """What can be set, each with its unit, its default and a sentence."""
 
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True)
+    model_config = SettingsConfigDict(
+        env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True, allow_inf_nan=False
+    )
 
     @model_validator(mode="after")
     def _not_open_to_everybody(self) -> Self:

@@ -11,6 +11,10 @@ from graph.settings.lists import divided
 from graph.settings.urls import HttpUrl, names_a_server
 from graph.webhook_messages import signer
 
+_YEAR_SECONDS = 31_536_000
+_CENTURY_DAYS = 36_525
+"""Longer times are slips of the keys, and before some of them no calendar begins."""
+
 
 class EventSettings(BaseModel):
     """Where events are kept, for how long, who may announce them and who is told."""
@@ -22,10 +26,13 @@ class EventSettings(BaseModel):
         30.0, ge=0, description="How long the start waits for a database that does not answer yet."
     )
     event_dedupe_seconds: float = Field(
-        60.0, ge=0, description="An event that the PACS posts again within so many seconds is stored once."
+        60.0,
+        ge=0,
+        le=_YEAR_SECONDS,
+        description="An event that the PACS posts again within so many seconds is stored once.",
     )
     event_retention_days: float | None = Field(
-        None, gt=0, description="Days for which exam events are kept; unset: for ever."
+        None, gt=0, le=_CENTURY_DAYS, description="Days for which exam events are kept; unset: for ever."
     )
     access_records_waiting: int = Field(
         50_000,
