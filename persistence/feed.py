@@ -66,7 +66,7 @@ class ExamFeed:
     async def append(self, event: NewExamEvent, *, dedupe_seconds: float = 0, key: str | None = None) -> ExamEvent:
         """Stores `event` (see `Store.append_event`), then wakes the subscribers."""
         stored = await self._store.append_event(event, dedupe_seconds=dedupe_seconds, key=key)
-        if self._ring.tail is None:
+        if self._ring.tail is None and stored.received_at == event.received_at:  # not one of old that it repeats
             self._ring.begin(stored.sequence - 1)
         self._appended = max(self._appended, stored.sequence)
         self._wake.set()

@@ -78,6 +78,8 @@ class Subscription:
 
     def offer(self, events: Sequence[ExamEvent]) -> None:
         """Tells of `events`, now in the ring: wakes the consumer, or passes over them when none is wanted."""
+        if self._position is None:  # opened before the log was first read: these are the first to come
+            self._position = events[0].sequence - 1
         if any(self._wanted.admits(event) for event in events):
             self._release()
         elif self._position == events[0].sequence - 1:

@@ -183,6 +183,23 @@ async def test_a_feed_that_starts_during_an_outage_begins_afterwards(counting: C
     await feed.aclose()
 
 
+async def test_a_subscriber_of_an_outage_hears_the_very_first_event_after_it_and_none_from_before(
+    counting: CountingStore,
+) -> None:
+    old = new_event()
+    await counting.append_event(old)
+    counting.down = True
+    feed = ExamFeed(counting, poll_seconds=(0.02, 0.05))
+    await feed.start()
+    waiting = asyncio.create_task(anext(feed.subscribe(None)))
+    await asyncio.sleep(0.01)
+    await feed.append(old.model_copy(update={"received_at": old.received_at + timedelta(seconds=1)}), dedupe_seconds=60)
+    given = await feed.append(new_event())
+    counting.down = False
+    assert await asyncio.wait_for(waiting, 2) == given
+    await feed.aclose()
+
+
 async def test_a_cursor_behind_what_is_kept_is_an_error(store: Store) -> None:
     await append(store, 100)
     await store.forget_events(90)
