@@ -94,7 +94,7 @@ class Deliverer:
 
     async def _dispatch(self) -> None:
         while True:
-            position = await insist(lambda: self._store.cursor(WEBHOOK_CURSOR))
+            position = await insist(self._position)
             try:
                 async with self._feed.subscribe(position) as events:
                     while True:
@@ -107,6 +107,13 @@ class Deliverer:
                 await asyncio.sleep(RETRY_SECONDS)
             except StopAsyncIteration:
                 return
+
+    async def _position(self) -> int | None:
+        """Up to where deliveries are planned; never beyond the log, which may be an older one than the cursor's."""
+        cursor, last = await self._store.cursor(WEBHOOK_CURSOR), await self._store.last_sequence()
+        if cursor is not None and cursor > last:
+            log.warning("the log of exam events was restored to an older state", last=last, dispatched=cursor)
+        return cursor if cursor is None else min(cursor, last)
 
     async def _plan(self, sequences: Sequence[int]) -> None:
         due_at = now()

@@ -16,7 +16,7 @@ from graph import insistence
 from graph.webhook_messages import SCHEDULE_SECONDS
 from graph.webhooks import Deliverer
 from persistence.feed import ExamFeed
-from persistence.records import DeliveryState, WebhookDelivery, now
+from persistence.records import WEBHOOK_CURSOR, DeliveryState, WebhookDelivery, now
 from persistence.store import Store, open_store
 from tests.graph.webhook_receiver import Receiver, listening
 from tests.persistence.events import new_event
@@ -245,6 +245,17 @@ async def test_what_came_while_no_deliverer_ran_is_delivered_when_one_does(
     delivered = await settled(store, 250)
     assert [one.event_sequence for one in delivered] == [event.sequence for event in events]
     assert len(receiver.got) == 250
+
+
+async def test_a_log_that_was_restored_to_an_older_state_is_dispatched_on(
+    receiver: Receiver, feed: ExamFeed, store: Store, deliver: Deliver
+) -> None:
+    await feed.append(new_event())
+    await store.save_cursor(WEBHOOK_CURSOR, 100)
+    await deliver(receiver.url)
+    given = await feed.append(new_event())
+    await receiver.wait_for(1)
+    assert receiver.studies == [given.study_instance_uid]
 
 
 async def test_two_replicas_post_each_event_once(
