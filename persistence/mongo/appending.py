@@ -37,8 +37,8 @@ class Append:
 
     def is_stored_as(self, document: ExamEventDocument) -> bool:
         """Whether `document` is the same event."""
-        since = self.repeats.since
-        return since is not None and document.digest == self.digest and document.received_at > since
+        since, until = self.repeats.since, self.repeats.until
+        return since is not None and document.digest == self.digest and since < document.received_at < until
 
 
 class Appender:
@@ -63,16 +63,25 @@ class Appender:
 
 
 async def _find_repeated(batch: Sequence[Append]) -> dict[str, ExamEvent]:
-    sought = [append.repeats for append in batch if append.repeats.since is not None]
-    if not sought:
-        return {}
-    since = min(repeats.since for repeats in sought if repeats.since is not None)
-    query = {"digest": {"$in": [repeats.digest for repeats in sought]}, "received_at": {"$gt": since}}
+    """Looked for apart: one body may be in the log any number of times, but only once or twice of late."""
+    found: dict[str, ExamEvent] = {}
+    for is_for_ever in (True, False):
+        sought = [
+            append for append in batch if append.repeats.since is not None and append.repeats.is_for_ever is is_for_ever
+        ]
+        if sought:
+            found |= await _find_same(sought)
+    return found
+
+
+async def _find_same(sought: Sequence[Append]) -> dict[str, ExamEvent]:
+    since = min(append.repeats.since for append in sought if append.repeats.since is not None)
+    query = {"digest": {"$in": [append.digest for append in sought]}, "received_at": {"$gt": since}}
     with confirmed():
         documents = await ExamEventDocument.find(query).sort("_id").to_list()
     return {
         append.writer: document.event()
-        for append in batch
+        for append in sought
         for document in reversed(documents)
         if append.is_stored_as(document)
     }

@@ -28,7 +28,10 @@ _INSERT = """
     VALUES (?, ?, ?, ?, ?, ?)
 """
 _ONE = f"SELECT {_COLUMNS} FROM exam_events WHERE sequence = ?"  # noqa: S608  a constant
-_SAME = f"SELECT {_COLUMNS} FROM exam_events WHERE digest = ? AND received_at > ? ORDER BY received_at LIMIT 1"  # noqa: S608  a constant
+_SAME = f"""
+    SELECT {_COLUMNS} FROM exam_events
+    WHERE digest = ? AND received_at > ? AND received_at < ? ORDER BY received_at LIMIT 1
+"""  # noqa: S608  a constant
 _OF_MODALITY = """
     SELECT * FROM (
         SELECT sequence FROM exam_event_modalities WHERE modality = ? AND sequence > ? ORDER BY sequence LIMIT ?
@@ -54,7 +57,7 @@ class SqliteExamEvents(Table):
 
         def append(connection: sqlite3.Connection) -> ExamEvent:
             if repeats.since is not None:
-                same = (repeats.digest, to_milliseconds(repeats.since))
+                same = (repeats.digest, to_milliseconds(repeats.since), to_milliseconds(repeats.until))
                 if row := connection.execute(_SAME, same).fetchone():
                     return _event(row)
             received_at = to_milliseconds(event.received_at)

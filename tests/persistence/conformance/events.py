@@ -118,6 +118,13 @@ class ExamEventsConformance:
         always = await store.append_event(new_event(body=body))
         assert sequences([other, later, always]) == [2, 3, 4]
 
+    async def test_what_a_clock_that_was_wrong_dated_later_is_no_repeat(self, store: Store) -> None:
+        body = {"StudyInstanceUID": "1.2.3"}
+        for seconds in (3600, 59, 0):  # an hour ahead, then a replica that is a little ahead of the next
+            moment = NOON + timedelta(seconds=seconds)
+            await store.append_event(new_event(body=body, received_at=moment), dedupe_seconds=60)
+        assert await store.last_sequence() == 2
+
     async def test_what_has_a_key_is_stored_once_whatever_its_body_and_however_late(self, store: Store) -> None:
         first = await store.append_event(new_event(body={"n": 1}), key="study 1, state 1")
         late = new_event(body={"n": 2}, received_at=NOON + timedelta(days=4000))
