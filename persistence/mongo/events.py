@@ -15,7 +15,8 @@ from persistence.mongo.cursors import MongoCursors
 from persistence.records import MAX_SEQUENCE, ExamEvent, NewExamEvent, canonical_json
 from persistence.repeats import Repeats
 
-_FORGOTTEN = "forgotten-exam-events"
+FORGOTTEN = "forgotten-exam-events"
+"""The cursor up to which events are no longer kept, though some may still be there."""
 _MAX_COMMIT = 500
 
 
@@ -45,7 +46,8 @@ class MongoExamEvents(MongoCursors):
         wanted = EventFilter.of(patient_id, modalities)
         if wanted.is_empty:
             return []
-        query: dict[str, Any] = {"_id": {"$gt": min(sequence or 0, MAX_SEQUENCE)}}
+        start = await self._forgotten() if sequence is None else min(sequence, MAX_SEQUENCE)
+        query: dict[str, Any] = {"_id": {"$gt": start}}
         if wanted.patient_id is not None:
             query["patient_id"] = wanted.patient_id
         if wanted.modalities is not None:
@@ -77,7 +79,7 @@ class MongoExamEvents(MongoCursors):
         The mark is set first: it keeps readers from taking the gap for an end, and writers from taking a number twice.
         """
         through = min(through, await self.last_sequence())
-        await self.save_cursor(_FORGOTTEN, through)
+        await self.save_cursor(FORGOTTEN, through)
         with confirmed():
             await ExamEventDocument.find({"_id": {"$lte": through}}).delete()
 
@@ -90,7 +92,7 @@ class MongoExamEvents(MongoCursors):
             raise CursorExpired(f"events up to {forgotten} are no longer kept")
 
     async def _forgotten(self) -> int:
-        return await self.cursor(_FORGOTTEN) or 0
+        return await self.cursor(FORGOTTEN) or 0
 
     async def _outermost(self, direction: int) -> int | None:
         events = ExamEventDocument.get_pymongo_collection()

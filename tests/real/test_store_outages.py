@@ -10,8 +10,9 @@ import pytest
 
 from persistence.errors import StoreUnavailable
 from persistence.feed import ExamFeed
+from persistence.mongo.events import FORGOTTEN
 from persistence.store import Store, open_store
-from tests.persistence.events import append, new_event
+from tests.persistence.events import append, new_event, sequences
 from tests.real.mongo import MongoServer, fresh_database
 
 NO_DIRECTORY = Path("/nonexistent")
@@ -117,6 +118,15 @@ async def test_a_killed_server_loses_nothing_that_was_acknowledged(part: str, mo
     assert [sequence for sequence, _ in heard] == list(range(1, last.sequence + 1))
     assert acknowledged.items() <= dict(heard).items()
     await feed.aclose()
+
+
+async def test_events_that_were_half_forgotten_are_not_read(store: Store) -> None:
+    await append(store, 5)
+    await store.save_cursor(FORGOTTEN, 3)  # then it was killed
+    assert sequences(await store.events_after(None, limit=2)) == [4, 5]
+    assert await store.first_sequence() == 4
+    await store.forget_events(4)
+    assert sequences(await store.events_after(None, limit=2)) == [5]
 
 
 async def test_a_server_without_change_streams_gives_no_hints_and_the_feed_is_right_without(store: Store) -> None:
