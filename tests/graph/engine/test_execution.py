@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import json
 import time
 from collections.abc import Generator, Iterator
 from datetime import date
@@ -228,7 +229,7 @@ ROWS = st.lists(st.recursive(objects(st.none()), objects, max_leaves=4) | ODD_OR
 )
 
 
-async def answer(schema: ContractSchema, query: str, yes: bool, rows: Any) -> tuple[bytes, Any]:
+async def answer(schema: ContractSchema, query: str, yes: bool | None, rows: Any) -> tuple[bytes, Any]:
     logs.request_id.set("fixed")
     with structlog.testing.capture_logs() as lines:
         result = await schema.execute(query, variable_values={"yes": yes}, context_value={"rows": rows})
@@ -243,19 +244,67 @@ def garbage() -> Iterator[None]:
     gc.collect()
 
 
+YES = st.sampled_from([True, False, None])
+ROOTS = st.sampled_from(["rows", "sureRows", "row"])
+
+
+def document(root: str, selected: str, shared: str) -> str:
+    shared = shared.replace("...Shared", "text")
+    query = f"query($yes: Boolean = true) {{ {root} {selected} x: rows {{ text @include(if: $yes) ...Shared }} }}"
+    return f"{query} fragment Shared on Row {shared}"
+
+
 @pytest.mark.usefixtures("garbage")
 @pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
-@given(st.sampled_from(["rows", "sureRows", "row"]), SELECTIONS, SELECTIONS, st.booleans(), ROWS)
+@given(ROOTS, SELECTIONS, SELECTIONS, YES, ROWS)
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-async def test_every_answer_is_the_normal_one(root: str, selected: str, shared: str, yes: bool, rows: Any) -> None:
-    shared = shared.replace("...Shared", "text")
-    query = f"query($yes: Boolean!) {{ {root} {selected} x: rows {{ text @include(if: $yes) ...Shared }} }}"
-    query += f" fragment Shared on Row {shared}"
+async def test_every_answer_is_the_normal_one(
+    root: str, selected: str, shared: str, yes: bool | None, rows: Any
+) -> None:
+    query = document(root, selected, shared)
     expected = await answer(NORMAL, query, yes, rows)
     for variable in (yes, yes):  # the second time with the plans of the first
         assert await answer(COMPILED, query, variable, rows) == expected
     opposite = await answer(COMPILED, query, not yes, rows)
     assert opposite == await answer(NORMAL, query, not yes, rows)
+
+
+@pytest.fixture(scope="module")
+def every_list_is_long() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("graph.engine.execution._LONG_LIST", 1)
+        patch.setattr("graph.engine.execution._ROWS_A_TURN", 1)
+        patch.setattr("graph.engine.execution._LONGEST_TURN_SECONDS", -1.0)
+        yield
+
+
+@pytest.mark.usefixtures("garbage", "every_list_is_long")
+@pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
+@given(ROOTS, SELECTIONS, SELECTIONS, YES, ROWS)
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+async def test_long_lists_have_the_same_data_and_the_same_errors_where_there_is_data(
+    root: str, selected: str, shared: str, yes: bool | None, rows: Any
+) -> None:
+    query = document(root, selected, shared)
+    expected, _ = await answer(NORMAL, query, yes, rows)
+    for _ in range(2):
+        found, _ = await answer(COMPILED, query, yes, rows)
+        assert visible(found) == visible(expected)
+
+
+def visible(content: bytes) -> tuple[bytes, list[bytes]]:
+    """The data, and the errors but for those within a place that is null because of another error."""
+    body = json.loads(content)
+    errors = [error for error in body["errors"] if not is_within_null(body["data"], error.get("path", []))]
+    return encode(body["data"]), sorted(map(encode, errors))
+
+
+def is_within_null(data: Any, path: list[str | int]) -> bool:
+    for step in path:
+        if data is None:
+            return True
+        data = data[step]
+    return False
 
 
 def row(index: int, **changes: Any) -> Data:
