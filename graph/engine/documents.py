@@ -1,6 +1,7 @@
 """Documents that were parsed, checked and planned before: the same query text is that work only once.
 
-A document is kept only when it is valid and its text is short, so that strangers cannot fill the memory with it.
+A document is kept only when it is valid and its text is short, and all of them together are bounded, as are the plans
+made of them: strangers cannot fill the memory.
 """
 
 from collections.abc import Iterator, Mapping
@@ -30,11 +31,13 @@ from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from graph.engine.cost import CostPlan, Costs, plan_costs
 from graph.engine.errors import no_operation
-from graph.engine.execution import Plans, current_plans
+from graph.engine.execution import PLANS_KEPT, Plans, current_plans
 from graph.engine.limits import Limits, endless_number, limits_rule
 from graph.engine.operation import current_operation
+from graph.engine.selections import Completion
 
-_DOCUMENTS_KEPT = 256
+_KEPT_CHARACTERS = 262_144
+"""Of all documents that are kept. One takes about 125 bytes of memory a character (measured)."""
 _LONGEST_KEPT = 16_384
 """Characters of a document that is worth keeping; clients' documents are a few thousand."""
 
@@ -43,6 +46,8 @@ _LONGEST_KEPT = 16_384
 class Document:
     """One valid document."""
 
+    length: int
+    """In characters."""
     syntax: DocumentNode
     costs: Mapping[str | None, CostPlan]
     """By the operation's name."""
@@ -63,7 +68,8 @@ class Documents:
             limits_rule(limits),
             *(() if introspection else (NoSchemaIntrospectionCustomRule,)),
         )
-        self._kept: LRUCache[str, Document] = LRUCache(_DOCUMENTS_KEPT)
+        self._kept: LRUCache[str, Document] = LRUCache(_KEPT_CHARACTERS, getsizeof=lambda document: document.length)
+        self._plans: LRUCache[Any, Completion | None] = LRUCache(PLANS_KEPT)
 
     def kept(self, text: str) -> Document | None:
         return self._kept.get(text)
@@ -78,7 +84,7 @@ class Documents:
         plan = plan_costs(schema, syntax, self._costs)
         operations = [node for node in syntax.definitions if isinstance(node, OperationDefinitionNode)]
         costs = {_name(operation): plan(operation) for operation in operations}
-        document = Document(syntax, costs, Plans(_conditions(syntax)))
+        document = Document(len(text), syntax, costs, Plans(_conditions(syntax), self._plans))
         if len(text) <= _LONGEST_KEPT:
             self._kept[text] = document
         return document

@@ -8,7 +8,7 @@ import pytest
 from graph.engine.cost import FieldCost
 from graph.engine.documents import Documents
 from graph.engine.limits import Limits, limits_rule
-from tests.graph.engine.sample import sample_schema
+from tests.graph.engine.sample import SECRET, sample_schema
 
 
 async def refusals(query: str, variables: dict[str, Any] | None = None, **options: Any) -> list[tuple[str, str]]:
@@ -136,6 +136,27 @@ async def test_a_valid_document_is_parsed_once(monkeypatch: pytest.MonkeyPatch) 
         await schema.execute(query)
         await schema.execute(query)
     assert [text.strip() for text in checked] == ["{ hello }", *["{ nothing }"] * 4, *["{ hello }"] * 2]
+
+
+async def test_what_is_kept_of_documents_is_bounded_whatever_clients_ask(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("graph.engine.documents._KEPT_CHARACTERS", 3_000)
+    monkeypatch.setattr("graph.engine.documents.PLANS_KEPT", 5)
+    documents = Documents(Limits(), introspection=True, costs={})
+    monkeypatch.setattr("graph.engine.schema.Documents", lambda *_, **__: documents)
+    schema = sample_schema()
+    for number in range(40):
+        query = f"query Q{number}($yes: Boolean!) {{ patients {{ patientId name @include(if: $yes) }} }}"
+        for yes in (True, False, True):
+            result = await schema.execute(query, variable_values={"yes": yes})
+            assert result.data == {"patients": [patient(number, yes) for number in range(2)]}
+    texts = list(documents._kept)
+    assert 0 < sum(map(len, texts)) <= 3_000
+    assert texts[-1] == query
+    assert len(documents._plans) == 5
+
+
+def patient(number: int, has_name: bool) -> dict[str, str]:
+    return {"patientId": str(number)} | ({"name": SECRET} if has_name else {})
 
 
 COSTS = {
