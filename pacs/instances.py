@@ -2,10 +2,11 @@
 
 Two ways: one search for many series (QIDO-RS), or the metadata of each series (WADO-RS), which some servers have
 faster than a search (Orthanc 1.10: half the time) and most do not. Which it is, is measured once, on the first series
-that are read.
+that are read; a server that fails to give metadata, or is slow with them, is searched ever after.
 """
 
 import asyncio
+import math
 import time
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -14,7 +15,7 @@ import orjson
 from pacs.attributes import Dataset
 from pacs.caching.states import SeriesRef
 from pacs.dicomweb import DicomWeb
-from pacs.errors import NotFound, PacsFault
+from pacs.errors import NotFound, PacsError, PacsFault
 from pacs.queries import Match
 
 _AT_ONCE = 4
@@ -23,6 +24,8 @@ _ROWS_A_SEARCH = 300
 _MOST_METADATA_BYTES = 2_500_000
 _ROWS_OF_A_PROBE = range(10, 101)
 """Enough to measure, and not so many that the metadata are long to read."""
+_LONGEST_PROBE_SECONDS = 2.0
+"""For the metadata of such a series. Who has not given them by then is not the faster way."""
 _ALL = "all"
 
 Search = Callable[[str, Sequence[str], frozenset[str]], Awaitable[list[Dataset]]]
@@ -58,24 +61,38 @@ class InstanceReader:
     async def _probe(
         self, patient_id: str, series: Sequence[SeriesRef], include: frozenset[str]
     ) -> tuple[list[Dataset], list[SeriesRef]]:
-        """Reads series in the ways whose prices are not known yet: their instances, and the series that are left."""
+        """Reads series in the ways whose prices are not known yet: their instances, and the series that are left.
+
+        While one request does so the others do not wait for it.
+        """
         found: list[Dataset] = []
         left = list(series)
-        while self._metadata_seconds is None and (ref := next(filter(_is_fit_for_probe, left), None)):
+        while self._metadata_seconds is None and not self._probing.locked():
+            ref = next(filter(_is_fit_for_probe, left), None)
+            if ref is None:
+                break
             async with self._probing:
-                if self._metadata_seconds is not None:
-                    break
                 left.remove(ref)
                 began = time.perf_counter()
                 if self._search_seconds is None:
                     rows = await self._search(patient_id, [ref.series], include)
                     self._search_seconds = _each(began, rows)
                 else:
-                    rows = await self._by_metadata(patient_id, ref, include)
-                    self._metadata_seconds = _each(began, rows)
+                    rows, is_answered = await self._try_metadata(patient_id, ref, include)
+                    self._metadata_seconds = _each(began, rows) if is_answered else math.inf
                     self._metadata_bytes = len(orjson.dumps(rows[0].json)) if rows else 0
                 found += rows
         return found, left
+
+    async def _try_metadata(
+        self, patient_id: str, ref: SeriesRef, include: frozenset[str]
+    ) -> tuple[list[Dataset], bool]:
+        """The instances of a series, and whether they are from the metadata, or had to be searched for after all."""
+        try:
+            async with asyncio.timeout(_LONGEST_PROBE_SECONDS):
+                return await self._by_metadata(patient_id, ref, include), True
+        except (PacsError, TimeoutError):
+            return await self._search(patient_id, [ref.series], include), False
 
     def _is_cheaper_by_metadata(self, ref: SeriesRef) -> bool:
         if self._search_seconds is None or self._metadata_seconds is None:

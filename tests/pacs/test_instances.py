@@ -9,7 +9,7 @@ import pytest
 from pacs.attributes import Dataset, tag
 from pacs.caching.states import SeriesRef
 from pacs.dicomweb import DicomWeb
-from pacs.errors import NotFound
+from pacs.errors import NotFound, PacsTimeout, PacsUnauthorized, PacsUnavailable
 from pacs.instances import InstanceReader
 
 FIELDS = frozenset({"Rows"})
@@ -40,7 +40,7 @@ class Server:
     series: list[SeriesRef]
     slow: str = ""
     metadata_of: str = "P1"
-    has_metadata: bool = True
+    error: Exception | None = None
     lost: int = 0
     searched: list[list[str]] = field(default_factory=list)
     metadata: list[str] = field(default_factory=list)
@@ -73,9 +73,9 @@ class DicomWebOf(DicomWeb):
         """WADO-RS."""
         series = path.split("/")[3]
         self._server.metadata.append(series)
-        await asyncio.sleep(_SLOW_SECONDS if self._server.slow == "metadata" else 0)
-        if not self._server.has_metadata:
-            raise NotFound("none")
+        await asyncio.sleep({"metadata": _SLOW_SECONDS, "endless metadata": 60}.get(self._server.slow, 0))
+        if self._server.error:
+            raise self._server.error
         (wanted,) = (one for one in self._server.series if one.series == series)
         return [row.json for row in rows(wanted, self._server.metadata_of)[self._server.lost :]]
 
@@ -107,7 +107,7 @@ async def test_the_cheaper_way_is_found_on_the_first_series_and_kept(slow: str) 
 @pytest.mark.parametrize(
     "how",
     [
-        pytest.param({"has_metadata": False}, id="there is none"),
+        pytest.param({"error": NotFound("none")}, id="there is none"),
         pytest.param({"metadata_of": "P2"}, id="it is another patient's"),
         pytest.param({"lost": 1}, id="it is not all"),
     ],
@@ -117,6 +117,37 @@ async def test_metadata_that_is_not_as_it_should_be_is_searched_for_after_all(ho
     reader = server.reader()
     for _ in range(2):
         assert await server.read(reader) == 80
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        pytest.param({"error": PacsUnauthorized("not for you")}, id="it may not be read"),
+        pytest.param({"error": PacsUnavailable("a gateway is missing")}, id="it cannot be reached"),
+        pytest.param({"error": PacsTimeout("silence")}, id="it takes the whole of its time"),
+        pytest.param({"slow": "endless metadata"}, id="it takes longer than is waited for"),
+    ],
+)
+async def test_a_pacs_that_fails_to_give_metadata_is_searched_ever_after(
+    how: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pacs.instances._LONGEST_PROBE_SECONDS", 0.05)
+    server = Server([ref(number, 20) for number in range(4)], **how)
+    reader = server.reader()
+    for _ in range(2):
+        assert await server.read(reader) == 80
+    assert len(server.metadata) == 1
+
+
+async def test_nobody_waits_for_what_another_finds_out() -> None:
+    server = Server([ref(number, 20) for number in range(4)], slow="endless metadata")
+    reader = server.reader()
+    first = asyncio.create_task(server.read(reader))
+    while not server.metadata:
+        await asyncio.sleep(0)
+    assert await server.read(reader) == 80
+    assert not first.done()
+    first.cancel()
 
 
 async def test_everything_is_asked_of_a_search() -> None:
