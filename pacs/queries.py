@@ -18,7 +18,10 @@ from pacs.errors import BadQuery
 
 _UNSENDABLE = re.compile(r"[^A-Za-z0-9._~^:@/-]+", re.ASCII)
 _SPECIAL = re.compile(r"[*?,\\\\]+")
-_MAX_QUERY_LENGTH = 4_000
+_MAX_QUERY_LENGTH = 3_900
+"""Of a whole query string: with the path before it, it passes proxies that take request lines of 4 KiB."""
+_LEAST_LIST_LENGTH = 1_000
+"""What is left to UIDs beside whatever many attributes that are asked for."""
 _MAX_TEXT_LENGTH = 64
 
 
@@ -108,12 +111,16 @@ def query(*parts: Iterable[str]) -> str:
     return "&".join(parameter for part in parts for parameter in part)
 
 
-def uid_lists(keyword: str, uids: Iterable[str]) -> Iterator[str]:
-    """`StudyInstanceUID=a,b,…` in as many parameters as keep each request's URL short enough for any server."""
+def uid_lists(keyword: str, uids: Iterable[str], beside: str = "") -> Iterator[str]:
+    """`StudyInstanceUID=a,b,…` in as many parameters as keep each request's URL short enough for any server.
+
+    `beside` is the query string of which each becomes a part.
+    """
     batch: list[str] = []
     length = 0
+    most = max(_MAX_QUERY_LENGTH - len(beside) - len(f"&{keyword}="), _LEAST_LIST_LENGTH)
     for uid in uids:
-        if batch and length + len(uid) > _MAX_QUERY_LENGTH:
+        if batch and length + len(uid) > most:
             yield f"{keyword}={','.join(batch)}"
             batch, length = [], 0
         batch.append(uid)

@@ -48,7 +48,8 @@ class Studies:
         """
         fields = [f"includefield={keyword}" for keyword in sorted(include)]
         keyword, wanted = (uids[0], frozenset(uids[1])) if uids else (None, frozenset[str]())
-        lists = list(uid_lists(keyword, sorted(wanted))) if keyword else [""]
+        rest = query(match.parameters(), fields)
+        lists = list(uid_lists(keyword, sorted(wanted), rest)) if keyword else [""]
         queries = [query(match.parameters(), [uid_list] if uid_list else [], fields) for uid_list in lists]
         answers = await asyncio.gather(*(self._answer(resource, text, afresh) for text in queries))
         datasets = (Dataset(json) for answer in answers for json in answer)

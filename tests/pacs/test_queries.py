@@ -112,7 +112,9 @@ def test_spaces_around_an_id_mean_nothing() -> None:
 
 def test_uid_lists_are_cut_to_urls_that_every_server_takes() -> None:
     uids = [f"1.2.{n}.{'9' * 50}" for n in range(300)]
-    lists = list(uid_lists("StudyInstanceUID", uids))
-    assert all(len(one) < 4200 for one in lists)
+    beside = "includefield=Rows&" * 20
+    lists = list(uid_lists("StudyInstanceUID", uids, beside))
+    assert all(len(beside) + len(one) <= 3_900 for one in lists)
+    assert len(list(uid_lists("StudyInstanceUID", uids, "x" * 10_000))) <= 20
     assert [uid for one in lists for uid in one.removeprefix("StudyInstanceUID=").split(",")] == uids
     assert list(uid_lists("StudyInstanceUID", [])) == []
