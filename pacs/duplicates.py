@@ -3,15 +3,15 @@
 import asyncio
 from collections.abc import AsyncIterator
 from io import BytesIO
-from typing import BinaryIO
 
 from pacs import file_meta
 from pacs.errors import BadDicom
+from pacs.sources import ReadableFile
 
 _HEAD_BYTES = 64 * 1024
 
 
-async def same_object(file: BinaryIO, size: int, stored: AsyncIterator[bytes]) -> bool:
+async def same_object(file: ReadableFile, size: int, stored: AsyncIterator[bytes]) -> bool:
     """Whether the file of `size` bytes and the stored bytes hold the same dataset in the same transfer syntax.
 
     Preamble and File Meta Information do not count: PACSs write their own. Reads no further than the first difference.

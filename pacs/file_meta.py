@@ -4,13 +4,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from io import BytesIO
-from typing import BinaryIO
 
 from pydicom._uid_dict import UID_dictionary
 
 from pacs.elements import EXPLICIT_LITTLE, UNDEFINED, Encoding, encoding_of, read_header
 from pacs.errors import InvalidDicom, NotDicom
-from pacs.sources import FileSource, InflatedSource, Source, truncated
+from pacs.sources import FileSource, InflatedSource, ReadableFile, Source, truncated
 
 _PREAMBLE_BYTES = 128
 _META_START = 132
@@ -49,7 +48,7 @@ class FileMeta:
         return self.values[SYNTAX]
 
 
-def read_meta(file: BinaryIO, size: int) -> FileMeta:
+def read_meta(file: ReadableFile, size: int) -> FileMeta:
     """The File Meta Information of a file of `size` bytes; `NotDicom` or `InvalidDicom` when it has none to trust."""
     _check_preamble(file, size)
     values, offset, length_matches = _group(file, size)
@@ -70,7 +69,7 @@ def instance_uid(head: bytes) -> str | None:
     return values.get(INSTANCE)
 
 
-def _group(file: BinaryIO, size: int) -> tuple[dict[int, str], int, bool]:
+def _group(file: ReadableFile, size: int) -> tuple[dict[int, str], int, bool]:
     """The values of group 0002, the offset behind it, and whether its length is told and true."""
     source = FileSource(file, size)
     values: dict[int, str] = {}
@@ -87,7 +86,7 @@ def _group(file: BinaryIO, size: int) -> tuple[dict[int, str], int, bool]:
     return values, offset, values.get(LENGTH, "") == str(offset - first_after_length)
 
 
-def open_dataset(file: BinaryIO, size: int, meta: FileMeta) -> tuple[Source, int, Encoding]:
+def open_dataset(file: ReadableFile, size: int, meta: FileMeta) -> tuple[Source, int, Encoding]:
     """A source over the dataset, the offset in it to walk from, and its encoding."""
     syntax = meta.transfer_syntax_uid
     if syntax in _DEFLATED:
@@ -95,7 +94,7 @@ def open_dataset(file: BinaryIO, size: int, meta: FileMeta) -> tuple[Source, int
     return FileSource(file, size), meta.dataset_offset, encoding_of(syntax)
 
 
-def _check_preamble(file: BinaryIO, size: int) -> None:
+def _check_preamble(file: ReadableFile, size: int) -> None:
     file.seek(0)
     start = file.read(_META_START)
     if size < _META_START or start[_PREAMBLE_BYTES:] != b"DICM":

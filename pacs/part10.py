@@ -8,13 +8,12 @@ is merely untidy is accepted as it is and named in `Part10Header.flaws`.
 import struct
 from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
-from typing import BinaryIO
 
 from pacs import file_meta
 from pacs.elements import PIXEL_DATA, Element, walk
 from pacs.errors import InvalidDicom
 from pacs.file_meta import FileMeta
-from pacs.sources import Source
+from pacs.sources import ReadableFile, Source
 from pacs.uids import is_uid
 
 Visitor = Callable[[Source, Element], None]
@@ -63,7 +62,7 @@ class Part10Header:
 
 
 def check(
-    file: BinaryIO, size: int, visit: Visitor | None = None, *, without_study: Container[str] = ()
+    file: ReadableFile, size: int, visit: Visitor | None = None, *, without_study: Container[str] = ()
 ) -> Part10Header:
     """The header of a file of `size` bytes; `visit` sees every element of its dataset on the way.
 

@@ -4,7 +4,7 @@ Both read only what is asked for (and a little ahead), so that a value of gigaby
 """
 
 import zlib
-from typing import BinaryIO, Protocol
+from typing import Protocol
 
 from pacs.errors import InvalidDicom
 
@@ -13,6 +13,16 @@ _INFLATE_CHUNK_BYTES = 64 * 1024
 _ALWAYS_INFLATED_BYTES = 256 * 1024 * 1024
 _HIGHEST_RATIO = 20
 _AFTER_DEFLATE_BYTES = (0, 1, 8)  # nothing, the pad byte of PS3.5 §A.5, or gzip's trailer (CRC and length)
+
+
+class ReadableFile(Protocol):
+    """What is needed of a file: any that is open for reading in binary has it."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """At most `size` bytes from where the file is, all that are left if negative."""
+
+    def seek(self, offset: int, /) -> int:
+        """Goes to an offset from the start."""
 
 
 class Source(Protocol):
@@ -32,7 +42,7 @@ class Source(Protocol):
 class FileSource:
     """The bytes of a file of `size` bytes."""
 
-    def __init__(self, file: BinaryIO, size: int) -> None:
+    def __init__(self, file: ReadableFile, size: int) -> None:
         self.end = size
         self._file = file
         self._buffer = b""
@@ -66,7 +76,7 @@ class InflatedSource:
     twenty times its size is a bomb, no image, and `InvalidDicom`.
     """
 
-    def __init__(self, file: BinaryIO, size: int, start: int) -> None:
+    def __init__(self, file: ReadableFile, size: int, start: int) -> None:
         self.end = max(_ALWAYS_INFLATED_BYTES, size * _HIGHEST_RATIO)
         self._file = file
         self._next = start

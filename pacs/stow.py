@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import BinaryIO
 
 from pacs import multipart
 from pacs.attributes import Dataset
@@ -11,6 +10,7 @@ from pacs.blocks import read_ahead
 from pacs.dicomweb import DICOM_JSON, INSUFFICIENT_STORAGE, NO_SPACE, Answer, DicomWeb
 from pacs.errors import Conflict, PacsError, PacsFault, Refused
 from pacs.part10 import Part10Header
+from pacs.sources import ReadableFile
 
 _DICOM = "application/dicom"
 _BLOCK_BYTES = 1024 * 1024
@@ -30,7 +30,7 @@ _REASONS = {
 class NewObject:
     """A Part 10 file that `part10.check` has passed: open, of `size` bytes, to be read from its start."""
 
-    file: BinaryIO
+    file: ReadableFile
     size: int
     header: Part10Header
 

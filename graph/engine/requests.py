@@ -9,7 +9,8 @@ import orjson
 from python_multipart.multipart import parse_options_header
 from starlette.requests import Request
 
-from graph.engine.uploads import Form, UploadedFile, UploadLimits, read_form, too_large_body
+from graph.engine.form import Form, read_form, too_large_body
+from graph.engine.uploads import UploadedFile, UploadLimits
 from graph.errors import bad_input
 
 PREFLIGHT_HEADERS = ("graphql-require-preflight", "apollo-require-preflight", "x-requested-with")
