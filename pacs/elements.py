@@ -7,12 +7,22 @@ delimiter) is `InvalidDicom`.
 
 import struct
 from collections.abc import Generator, Iterator
-from functools import lru_cache
 from typing import NamedTuple
 
-from pydicom.datadict import dictionary_VR
-from pydicom.uid import UID
-
+from pacs.element_headers import (
+    EXPLICIT_LITTLE,
+    FIRST_GROUP,
+    IMPLICIT_LITTLE,
+    ITEM,
+    NO_GROUP,
+    PIXEL_DATA,
+    UNDEFINED,
+    Element,
+    Encoding,
+    implicit_vr,
+    read_header,
+    short_run,
+)
 from pacs.errors import InvalidDicom
 from pacs.sources import Source
 
@@ -22,49 +32,11 @@ MAX_DEPTH = 64
 MAX_ELEMENTS = 4_000_000
 """Elements, items and fragments in one object: some seconds of walking."""
 
-UNDEFINED = 0xFFFFFFFF
-ITEM = 0xFFFEE000
-PIXEL_DATA = 0x7FE00010
 _ITEM_END = 0xFFFEE00D
 _SEQUENCE_END = 0xFFFEE0DD
-_FIRST_GROUP = 0x0008
 _FRAGMENT_AHEAD_BYTES = 512
 
-_SHORT_VRS = "AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US"
-_LONG_VRS = "OB OD OF OL OV OW SQ SV UC UN UR UT UV"
-LONG_VRS = frozenset(_LONG_VRS.split())
-"""VRs whose explicit form has a length of 32 bits (PS3.5 table 7.1-1)."""
-
 _FRAGMENTED_VRS = ("OB", "OW", "OB or OW")
-_VRS = {vr.encode(): (vr, False) for vr in _SHORT_VRS.split()} | {vr.encode(): (vr, True) for vr in _LONG_VRS.split()}
-
-
-class Encoding(NamedTuple):
-    """How elements are encoded: PS3.5 Annex A."""
-
-    implicit: bool
-    big_endian: bool
-
-
-IMPLICIT_LITTLE = Encoding(implicit=True, big_endian=False)
-EXPLICIT_LITTLE = Encoding(implicit=False, big_endian=False)
-
-
-class Element(NamedTuple):
-    """Where one element's value lies.
-
-    `depth` is 0 in the dataset itself and grows by one with each sequence. A sequence is given before its items,
-    each item (`tag == ITEM`, with the depth of its elements) before its elements; both then have length -1.
-    Encapsulated pixel data has `encapsulated` set, and its extent includes items and delimiter.
-    """
-
-    depth: int
-    tag: int
-    vr: str
-    offset: int
-    length: int
-    big_endian: bool
-    encapsulated: bool = False
 
 
 _Step = Generator[Element, None, int]
@@ -80,16 +52,12 @@ class _Level(NamedTuple):
     encoding: Encoding
 
 
-def encoding_of(transfer_syntax_uid: str) -> Encoding:
-    """The encoding that a transfer syntax stands for."""
-    syntax = UID(transfer_syntax_uid)
-    return Encoding(implicit=syntax.is_implicit_VR, big_endian=not syntax.is_little_endian)
-
-
 def walk(source: Source, offset: int, encoding: Encoding) -> Iterator[Element]:
     """Every element from `offset` to the end of `source`, in order."""
     stack = [_Level(items=False, end=None, limit=source.end, encoding=encoding)]
-    for _ in range(MAX_ELEMENTS):
+    walked = 0
+    while walked < MAX_ELEMENTS:
+        walked += 1
         level = stack[-1]
         if _is_over(source, offset, level, len(stack)):
             stack.pop()
@@ -98,6 +66,10 @@ def walk(source: Source, offset: int, encoding: Encoding) -> Iterator[Element]:
             continue
         if level.items:
             offset = yield from _item(source, offset, stack)
+        elif level.encoding == EXPLICIT_LITTLE and (run := short_run(source, offset, level.limit, len(stack) // 2)):
+            yield from run
+            walked += len(run)
+            offset = run[-1].offset + run[-1].length
         else:
             offset = yield from _element(source, offset, stack)
     raise InvalidDicom(f"more than {MAX_ELEMENTS} elements")
@@ -133,7 +105,7 @@ def _element(source: Source, offset: int, stack: list[_Level]) -> _Step:
     header = source.read(offset, 8)
     tag, vr, length, size = read_header(source, offset, header, level.encoding)
     start = offset + size
-    if tag >> 16 < _FIRST_GROUP or tag >> 16 >= 0xFFFE:
+    if tag >> 16 < FIRST_GROUP or tag >> 16 >= NO_GROUP:
         return _leave_item(offset, tag, stack)
     encoding = level.encoding
     depth = len(stack) // 2
@@ -152,26 +124,6 @@ def _element(source: Source, offset: int, stack: list[_Level]) -> _Step:
         raise _overrun(tag, offset)
     yield Element(depth, tag, vr, start, length, encoding.big_endian)
     return end
-
-
-def read_header(source: Source, offset: int, header: bytes, encoding: Encoding) -> tuple[int, str, int, int]:
-    """Tag, VR, length and the size of the header, in bytes; `header` holds its first eight bytes."""
-    order = ">" if encoding.big_endian else "<"
-    group, number = struct.unpack_from(order + "HH", header)
-    tag = group << 16 | number
-    if encoding.implicit or group == 0xFFFE:
-        return tag, implicit_vr(tag), struct.unpack_from(order + "L", header, 4)[0], 8
-    vr, is_long = _VRS.get(header[4:6]) or _odd_vr(header, tag, offset)
-    if is_long:
-        return tag, vr, struct.unpack(order + "L", source.read(offset + 8, 4))[0], 12
-    return tag, vr, struct.unpack_from(order + "H", header, 6)[0], 8
-
-
-def _odd_vr(header: bytes, tag: int, offset: int) -> tuple[str, bool]:
-    """A VR of a later edition has the long form (PS3.5 §7.1.2); anything else is no element."""
-    if header[4:6].isalpha() and header[4:6].isupper():
-        return "UN", True
-    raise InvalidDicom(f"({tag >> 16:04X},{tag & 0xFFFF:04X}) at byte {offset} has no value representation")
 
 
 def _unknown(tag: int, length: int) -> tuple[str, Encoding]:
@@ -225,16 +177,3 @@ def _item_header(source: Source, offset: int, level: _Level) -> tuple[int, int]:
 
 def _overrun(tag: int, offset: int) -> InvalidDicom:
     return InvalidDicom(f"truncated: ({tag >> 16:04X},{tag & 0xFFFF:04X}) at byte {offset} is longer than its data")
-
-
-@lru_cache(maxsize=8192)
-def implicit_vr(tag: int) -> str:
-    """The VR that the data dictionary gives a tag; UN for private and unknown tags."""
-    if tag & 0xFFFF == 0:
-        return "UL"
-    if tag >> 16 & 1:
-        return "LO" if 0x10 <= tag & 0xFFFF <= 0xFF else "UN"
-    try:
-        return dictionary_VR(tag)
-    except KeyError:
-        return "UN"

@@ -7,7 +7,7 @@ from io import BytesIO
 
 from pydicom._uid_dict import UID_dictionary
 
-from pacs.elements import EXPLICIT_LITTLE, UNDEFINED, Encoding, encoding_of, read_header
+from pacs.element_headers import EXPLICIT_LITTLE, UNDEFINED, Encoding, encoding_of, read_header
 from pacs.errors import InvalidDicom, NotDicom
 from pacs.sources import FileSource, InflatedSource, ReadableFile, Source, truncated
 

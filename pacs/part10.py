@@ -10,7 +10,8 @@ from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 
 from pacs import file_meta
-from pacs.elements import PIXEL_DATA, Element, walk
+from pacs.element_headers import PIXEL_DATA, Element
+from pacs.elements import walk
 from pacs.errors import InvalidDicom
 from pacs.file_meta import FileMeta
 from pacs.sources import ReadableFile, Source

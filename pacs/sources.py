@@ -35,6 +35,9 @@ class Source(Protocol):
     def read(self, offset: int, length: int, ahead: int = _AHEAD_BYTES) -> bytes:
         """Exactly `length` bytes, or `InvalidDicom` when the source ends before."""
 
+    def at_hand(self, offset: int) -> tuple[bytes | bytearray, int]:
+        """A buffer, and where in it `offset` lies: what can be had without reading more. It may be beyond its end."""
+
     def at_end(self, offset: int) -> bool:
         """Whether the source ends at `offset`; `InvalidDicom` when it ended before."""
 
@@ -61,6 +64,10 @@ class FileSource:
             if len(self._buffer) < length:
                 raise truncated(offset)
         return self._buffer[begin : begin + length]
+
+    def at_hand(self, offset: int) -> tuple[bytes | bytearray, int]:
+        """See `Source`."""
+        return self._buffer, offset - self._start
 
     def at_end(self, offset: int) -> bool:
         """See `Source`."""
@@ -94,6 +101,10 @@ class InflatedSource:
         if begin + length > len(self._buffer):
             raise truncated(offset)
         return bytes(self._buffer[begin : begin + length])
+
+    def at_hand(self, offset: int) -> tuple[bytes | bytearray, int]:
+        """See `Source`."""
+        return self._buffer, offset - self._start
 
     def at_end(self, offset: int) -> bool:
         """See `Source`."""

@@ -9,7 +9,8 @@ from typing import BinaryIO
 from pacs import file_meta
 from pacs.archive.byte_order import little_endian
 from pacs.archive.streams import CHUNK_BYTES
-from pacs.elements import ITEM, Element, walk
+from pacs.element_headers import ITEM, Element
+from pacs.elements import walk
 from pacs.sources import Source
 
 

@@ -14,7 +14,7 @@ import orjson
 from pacs.archive.byte_order import little_endian
 from pacs.archive.json_values import CONVERTERS, encodings_of
 from pacs.attributes import JSONDataset
-from pacs.elements import ITEM, PIXEL_DATA, Element
+from pacs.element_headers import ITEM, PIXEL_DATA, Element
 from pacs.sources import Source
 
 LONGEST_BINARY_BYTES = 1024

@@ -15,7 +15,8 @@ from pacs import file_meta
 from pacs.archive.byte_order import swapped
 from pacs.archive.metadata import resolve_vr
 from pacs.archive.streams import CHUNK_BYTES
-from pacs.elements import ITEM, LONG_VRS, PIXEL_DATA, Element, walk
+from pacs.element_headers import ITEM, LONG_VRS, PIXEL_DATA, Element
+from pacs.elements import walk
 from pacs.sources import Source
 
 RECODABLE = frozenset({"1.2.840.10008.1.2", "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99"})

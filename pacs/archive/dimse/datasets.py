@@ -16,7 +16,8 @@ from pynetdicom.events import Event
 
 from pacs.archive.metadata import MetadataBuilder
 from pacs.attributes import JSONDataset
-from pacs.elements import encoding_of, walk
+from pacs.element_headers import encoding_of
+from pacs.elements import walk
 from pacs.sources import FileSource
 
 _REPRESENTATIONS = ("Alphabetic", "Ideographic", "Phonetic")
