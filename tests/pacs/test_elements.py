@@ -17,8 +17,8 @@ from tests.samples import Exam
 
 FILES = {
     "an image": Exam().image().content,
-    "a report": Path(get_testdata_file("test-SR.dcm")).read_bytes(),
-    "a CT": Path(get_testdata_file("CT_small.dcm")).read_bytes(),
+    "a report": Path(str(get_testdata_file("test-SR.dcm"))).read_bytes(),
+    "a CT": Path(str(get_testdata_file("CT_small.dcm"))).read_bytes(),
 }
 PATIENCE = 3_000
 
