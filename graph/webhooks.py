@@ -57,12 +57,14 @@ class Deliverer:
         self._client = httpx.AsyncClient(
             follow_redirects=False, timeout=timeout_seconds, limits=httpx.Limits(max_connections=None)
         )
+        self._position = 0
+        """Up to where this process has planned deliveries."""
         self._loops: list[asyncio.Task[None]] = []
         self._posts: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         """Begins, as soon as the store answers; the first time ever on it, with the events that come from now on."""
-        await insist(self._find_beginning)
+        self._position = await insist(self._beginning)
         work = [self._dispatch, self._abandon_former_receivers]
         work += [partial(self._deliver_to, url) for url in self._planned]
         self._loops = [asyncio.create_task(persist(one)) for one in work]
@@ -79,9 +81,14 @@ class Deliverer:
         await asyncio.gather(*self._posts, return_exceptions=True)
         await self._client.aclose()
 
-    async def _find_beginning(self) -> None:
-        if await self._store.cursor(WEBHOOK_CURSOR) is None:
-            await self._store.save_cursor(WEBHOOK_CURSOR, await self._store.last_sequence())
+    async def _beginning(self) -> int:
+        """The saved cursor; the log's end where there is none, or where the log is an older one than the cursor's."""
+        cursor, last = await self._store.cursor(WEBHOOK_CURSOR), await self._store.last_sequence()
+        if cursor is None:
+            await self._store.save_cursor(WEBHOOK_CURSOR, last)
+        elif cursor > last:
+            log.warning("the log of exam events was restored to an older state", last=last, dispatched=cursor)
+        return last if cursor is None else min(cursor, last)
 
     async def _abandon_former_receivers(self) -> None:
         """Fails what is pending, due or not, for URLs that are configured no longer: nobody would ever post it."""
@@ -94,36 +101,28 @@ class Deliverer:
 
     async def _dispatch(self) -> None:
         while True:
-            position = await insist(self._position)
             try:
-                async with self._feed.subscribe(position) as events:
+                async with self._feed.subscribe(self._position) as events:
                     while True:
                         page = await events.page()
                         await self._plan([event.sequence for event in page])
             except CursorExpired as error:  # webhooks were off for longer than events are kept
                 log.error("events were removed before they were dispatched to receivers", reason=str(error))
-                first = await insist(self._store.first_sequence)
-                await self._save_cursor(first - 1)
+                await self._advance_to(await insist(self._store.first_sequence) - 1)
                 await asyncio.sleep(RETRY_SECONDS)
             except StopAsyncIteration:
                 return
-
-    async def _position(self) -> int | None:
-        """Up to where deliveries are planned; never beyond the log, which may be an older one than the cursor's."""
-        cursor, last = await self._store.cursor(WEBHOOK_CURSOR), await self._store.last_sequence()
-        if cursor is not None and cursor > last:
-            log.warning("the log of exam events was restored to an older state", last=last, dispatched=cursor)
-        return cursor if cursor is None else min(cursor, last)
 
     async def _plan(self, sequences: Sequence[int]) -> None:
         due_at = now()
         plan = [WebhookDelivery.plan(sequence, url, due_at) for sequence in sequences for url in self._planned]
         await insist(lambda: self._store.plan_deliveries(plan))
-        await self._save_cursor(sequences[-1])
+        await self._advance_to(sequences[-1])
         for planned in self._planned.values():
             planned.set()
 
-    async def _save_cursor(self, sequence: int) -> None:
+    async def _advance_to(self, sequence: int) -> None:
+        self._position = sequence
         await insist(lambda: self._store.save_cursor(WEBHOOK_CURSOR, sequence))
 
     async def _deliver_to(self, url: str) -> None:
