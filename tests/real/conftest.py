@@ -25,7 +25,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         (tuple(cell), outcome)
         for outcome in ("passed", "failed", "skipped", "error")
         for report in terminalreporter.getreports(outcome)
-        for name, cell in report.user_properties
+        for name, cell in getattr(report, "user_properties", ())  # a module that fails or skips has none
         if name == "cell"
     ]
     if outcomes:
