@@ -14,6 +14,7 @@ from starlette.applications import Starlette
 from graph.app import create_app
 from graph.archive_process import running_archive
 from graph.settings import Settings
+from persistence.store import Store, open_store
 from tests.graph.api import Api
 
 
@@ -77,3 +78,11 @@ async def live(base_url: str) -> AsyncIterator[Api]:
     """A client of that server."""
     async with httpx.AsyncClient(base_url=base_url, timeout=30) as client:
         yield Api(client)
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    """A store of the test's own, without a server."""
+    store = await open_store(None, tmp_path)
+    yield store
+    await store.close()

@@ -1,7 +1,6 @@
 """Deliveries through GraphQL: read by page and state, and sent again, by those who may."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
+from collections.abc import Awaitable, Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,7 +17,7 @@ from graph.schema.permissions import hold_to_table
 from graph.schema.scalars import SCALARS
 from graph.schema.webhook_deliveries import WebhookDeliveryMutations, WebhookDeliveryQueries
 from persistence.records import DeliveryState, WebhookDelivery, now
-from persistence.store import Store, open_store
+from persistence.store import Store
 from tests.persistence.events import new_event
 
 PAGES = """query ($after: String) { webhookDeliveries(first: 2, after: $after) {
@@ -43,13 +42,6 @@ class Subscription(ExamEventSubscriptions): ...
 
 SCHEMA = build_schema(Query, Mutation, Subscription, scalars=SCALARS, name_converter=ContractNames())
 hold_to_table(SCHEMA)
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    store = await open_store(None, tmp_path)
-    yield store
-    await store.close()
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ import json
 import os
 from collections.abc import AsyncIterator, Callable, Coroutine
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,7 +16,7 @@ from graph.webhook_messages import SCHEDULE_SECONDS
 from graph.webhooks import Deliverer
 from persistence.feed import ExamFeed
 from persistence.records import WEBHOOK_CURSOR, DeliveryState, WebhookDelivery, now
-from persistence.store import Store, open_store
+from persistence.store import Store
 from tests.graph.webhook_receiver import Receiver, listening
 from tests.persistence.events import new_event
 from tests.real.server import free_port
@@ -32,13 +31,6 @@ DOWN_SECONDS = float(os.environ.get("RECEIVER_DOWN_SECONDS", "0.1"))
 async def receiver() -> AsyncIterator[Receiver]:
     async with listening(Receiver()) as receiver:
         yield receiver
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    store = await open_store(None, tmp_path)
-    yield store
-    await store.close()
 
 
 @pytest.fixture

@@ -1,23 +1,14 @@
 """Claims in the store, which several replicas share."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import datetime
-from pathlib import Path
 
 import pytest
 
 from graph.workitem_claims import SharedClaims
 from pacs.errors import Conflict
 from persistence.errors import StoreUnavailable
-from persistence.store import Store, open_store
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    store = await open_store(None, tmp_path)
-    yield store
-    await store.close()
+from persistence.store import Store
 
 
 async def test_two_replicas_do_not_hold_one_study(store: Store) -> None:

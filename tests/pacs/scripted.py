@@ -9,6 +9,7 @@ import orjson
 
 from pacs.adapter import Pacs
 from pacs.dicomweb import PacsAddress
+from tests.sockets import listening
 
 
 @dataclass
@@ -97,23 +98,9 @@ async def scripted_pacs(script: Script) -> AsyncIterator[ScriptedPacs]:
             pacs.open -= 1
             writer.close()
 
-    tasks: set[asyncio.Task[None]] = set()
-
-    def accepted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.create_task(connected(reader, writer))
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
-
-    server = await asyncio.start_server(accepted, "127.0.0.1", 0)
-    pacs = ScriptedPacs(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/dicom-web")
-    try:
+    async with listening(connected) as port:
+        pacs = ScriptedPacs(f"http://127.0.0.1:{port}/dicom-web")
         yield pacs
-    finally:
-        server.close()
-        for task in list(tasks):
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await server.wait_closed()
 
 
 @asynccontextmanager

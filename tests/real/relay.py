@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from tests.sockets import listening
+
 _BLOCK = 1 << 16
 _KEPT = 1 << 20
 
@@ -46,7 +48,6 @@ async def _until_closed(reader: asyncio.StreamReader) -> None:
 @asynccontextmanager
 async def relay(to_port: int) -> AsyncIterator[Relay]:
     """A relay to a port of this machine."""
-    tasks: set[asyncio.Task[None]] = set()
 
     async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, is_request: bool) -> None:
         passed = 0
@@ -85,18 +86,6 @@ async def relay(to_port: int) -> AsyncIterator[Relay]:
             between.open -= 1
             writer.close()
 
-    def accepted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.create_task(connected(reader, writer))
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
-
-    server = await asyncio.start_server(accepted, "127.0.0.1", 0)
-    between = Relay(server.sockets[0].getsockname()[1])
-    try:
+    async with listening(connected) as port:
+        between = Relay(port)
         yield between
-    finally:
-        server.close()
-        for task in list(tasks):
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await server.wait_closed()

@@ -1,26 +1,7 @@
 """The exam tests of the API, unchanged, with Orthanc as the PACS."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
-
-from graph.settings import Settings
 from tests.graph.conftest import api, app  # noqa: F401  # fixtures
 from tests.graph.routes.test_exam_files import *  # noqa: F403
 from tests.graph.schema.test_exams import *  # noqa: F403
 from tests.graph.schema.test_fence import *  # noqa: F403
-from tests.real.orthanc import Orthanc, orthanc
-
-
-@pytest.fixture(scope="module")
-def pacs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Orthanc]:
-    """One Orthanc for all tests; every test makes patients of its own."""
-    with orthanc(tmp_path_factory.mktemp("orthanc")) as running:
-        yield running
-
-
-@pytest.fixture
-def settings(pacs: Orthanc, tmp_path: Path) -> Settings:
-    """Settings that name Orthanc."""
-    return Settings(_env_file=None, data_dir=tmp_path, pacs_url=pacs.pacs_url)
+from tests.real.on_orthanc import pacs, settings  # noqa: F401  # fixtures

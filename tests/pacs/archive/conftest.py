@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from pacs.archive.options import ArchiveOptions
+from pacs.archive.worklist import Worklist
 from tests.pacs.archive.serving import Archive, running
 
 
@@ -18,3 +19,12 @@ async def archive(tmp_path: Path) -> AsyncIterator[Archive]:
 def data_dir(tmp_path: Path) -> Path:
     """The data folder of `archive`."""
     return tmp_path / "data"
+
+
+@pytest.fixture
+async def worklist(tmp_path: Path) -> AsyncIterator[Worklist]:
+    """An empty worklist."""
+    made = Worklist(tmp_path / "worklist.sqlite")
+    await made.open()
+    yield made
+    await made.close()

@@ -1,7 +1,5 @@
 import datetime as dt
-from collections.abc import AsyncIterator
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,14 +17,6 @@ from tests.pacs.archive.ups_server import ups
 from tests.pacs.workitem_examples import full
 
 STEPS = tag("ScheduledProcedureStepSequence")
-
-
-@pytest.fixture
-async def worklist(tmp_path: Path) -> AsyncIterator[Worklist]:
-    made = Worklist(tmp_path / "worklist.sqlite")
-    await made.open()
-    yield made
-    await made.close()
 
 
 def asks(step: dict[str, str] | None = None, **root: str) -> JSONDataset:

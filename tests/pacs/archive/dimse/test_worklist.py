@@ -1,6 +1,5 @@
 import asyncio
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,14 +12,6 @@ from pacs.archive.dimse.worklist import worklist_service
 from pacs.archive.worklist import Worklist
 from tests.pacs.archive.dimse.peer import associated, dataset, find, listening
 from tests.pacs.archive.ups_server import ups
-
-
-@pytest.fixture
-async def worklist(tmp_path: Path) -> AsyncIterator[Worklist]:
-    made = Worklist(tmp_path / "worklist.sqlite")
-    await made.open()
-    yield made
-    await made.close()
 
 
 @pytest.fixture
