@@ -15,7 +15,7 @@ from pydicom.datadict import tag_for_keyword
 JSONDataset = dict[str, Any]
 """`{"00100020": {"vr": "LO", "Value": ["…"]}, …}`"""
 
-_PADDING = " \0\t\r\n\v\f"
+PADDING = " \0\t\r\n\v\f"
 """Spaces and NUL, and what careless writers leave at the ends of lines; no character that may belong to a text."""
 _DATE = re.compile(r"(\d{4})[.-]?(\d{2})[.-]?(\d{2})", re.ASCII)
 _TIME = re.compile(r"(\d{2})(?::?(\d{2})(?::?(\d{2})(?:\.(\d{1,6}))?)?)?", re.ASCII)
@@ -153,7 +153,7 @@ class KeptDataset(Dataset):
 
 def whole_text(values: Iterable[Any]) -> str:
     """The values divided by backslashes, each without its padding (PS3.5 §6.2); other white space is part of it."""
-    return "\\".join(_written(value).strip(_PADDING) for value in values)
+    return "\\".join(_written(value).strip(PADDING) for value in values)
 
 
 def parse_name(text: str) -> Name | None:

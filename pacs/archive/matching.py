@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from pacs.archive.matchers import Matcher, Moments, OneOf, Range, Wildcard
 from pacs.archive.normal_forms import latest, normal, vr_of
+from pacs.attributes import PADDING
 from pacs.errors import BadQuery
 
 LIST_VRS = frozenset({"UI", "CS"})
@@ -59,7 +60,7 @@ class Key:
 
 def matcher(key: Key) -> Matcher | None:
     """How to match a key; None when it matches everything. `BadQuery` when the VR forbids the value."""
-    vr, values = key.vr, tuple(value.strip() for value in key.values if value.strip())
+    vr, values = key.vr, tuple(filter(None, (value.strip(PADDING) for value in key.values)))
     if not values or vr == "SQ" or (vr in _WILDCARD_VRS and all(set(value) == {"*"} for value in values)):
         return None
     if vr in _RANGE_VRS:

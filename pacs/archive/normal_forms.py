@@ -7,6 +7,8 @@ from typing import Any
 
 from pydicom.datadict import dictionary_VR
 
+from pacs.attributes import PADDING
+
 _NUMBER_VRS = frozenset({"IS", "DS", "US", "SS", "UL", "SL", "FL", "FD", "SV", "UV"})
 _REPRESENTATIONS = ("Alphabetic", "Ideographic", "Phonetic")
 _TIME_LENGTH = len("HHMMSS.FFFFFF")
@@ -24,13 +26,15 @@ def vr_of(tag: str) -> str:
 
 
 def normal_forms(vr: str, values: Iterable[Any]) -> list[str]:
-    """The values of a JSON attribute in the form that matchers compare: a name gives one for each representation."""
+    """The values of a JSON attribute in the form that matchers compare: a name gives one for each representation
+    and one for all together.
+    """
     return [normal(vr, text) for value in values for text in _texts(vr, value)]
 
 
 def normal(vr: str, text: str) -> str:
     """A value, or part of one, in the form that is compared."""
-    text = text.strip()
+    text = text.strip(PADDING)
     if vr == "PN":
         return text.rstrip("^= ").casefold()
     if vr == "DA":
@@ -54,8 +58,15 @@ def _texts(vr: str, value: Any) -> list[str]:
     if value is None:
         return []
     if vr == "PN":
-        return [value[kind] for kind in _REPRESENTATIONS if value.get(kind)] if isinstance(value, Mapping) else [value]
+        return _groups(value) if isinstance(value, Mapping) else [value]
     return [str(value)]
+
+
+def _groups(name: Mapping[str, str]) -> list[str]:
+    """The representations of a name, and the name as a whole where it is more than its first."""
+    groups = [name.get(kind, "") for kind in _REPRESENTATIONS]
+    whole = "=".join(groups).rstrip("=")
+    return list(dict.fromkeys([*filter(None, groups), whole])) if whole else []
 
 
 def _padded(text: str, lowest: str, length: int) -> str:

@@ -15,12 +15,14 @@ from pacs.archive.files import relative_path
 from pacs.archive.levels import COLUMNS, DEFAULT_TAGS, NAME_TAGS, REQUEST_PATHS, SERIES_TAGS, STUDY_TAGS, Level, part_of
 from pacs.archive.metadata import MetadataBuilder
 from pacs.archive.normal_forms import normal_forms, vr_of
-from pacs.attributes import Dataset, JSONDataset
+from pacs.attributes import Dataset, JSONDataset, tag
 from pacs.errors import BadDicom
 from pacs.file_meta import read_meta
 from pacs.part10 import Part10Header
 
 _REQUEST_SEQUENCE = next(iter(REQUEST_PATHS))[0]
+_PATIENT_ID = tag("PatientID")
+"""It has one value: a backslash that it must not have does not make a patient of its first half."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +116,10 @@ def _read(file: BinaryIO, path: Path, size: int, digest: bytes) -> Received:
 
 def _columns(dataset: JSONDataset) -> dict[Level, dict[str, str | None]]:
     found: dict[Level, dict[str, str | None]] = {level: {} for level in Level}
-    for (tag,), column in COLUMNS.items():
-        value = next(iter(_forms(dataset, tag)), "")
-        found[column.level][column.name] = _integer(value) if vr_of(tag) == "IS" else value
+    for (attribute,), column in COLUMNS.items():
+        value = next(iter(_forms(dataset, attribute)), "")
+        found[column.level][column.name] = _integer(value) if vr_of(attribute) == "IS" else value
+    found[Level.STUDY]["patient_id"] = "\\".join(_forms(dataset, _PATIENT_ID))
     return found
 
 

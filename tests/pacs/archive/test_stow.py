@@ -99,6 +99,15 @@ async def test_a_study_takes_no_instance_of_another_patient(archive: Archive) ->
     assert await archive.search("/studies", PatientID="P2") == []
 
 
+async def test_a_patient_whose_id_has_a_backslash_is_not_the_one_of_its_first_half(archive: Archive) -> None:
+    await archive.store(instance(PatientID="P1\\2"))
+    answer = await archive.store(instance(SOPInstanceUID="1.2.3.1.1.9", PatientID="P1"))
+    assert (answer.status_code, reasons(answer)) == (409, [0xA900])
+    assert await archive.search("/studies", PatientID="P1") == []
+    for asked in ("P1\\2", "P1*2"):
+        assert len(await archive.search("/studies", PatientID=asked)) == 1
+
+
 async def test_good_and_bad_together_are_told_apart(archive: Archive) -> None:
     answer = await archive.store(instance(), b"no DICOM at all")
     assert answer.status_code == 202
