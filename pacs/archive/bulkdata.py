@@ -36,9 +36,9 @@ class Value:
                 yield little_endian(piece, self.element.vr, self.element.big_endian)
 
 
-def find(path: Path, name: str) -> Value | None:
-    """The value of `00880200/0/7FE00010` (tag, item, tag …) in the file at `path`, if there is one."""
-    wanted = name.split("/")
+def find(path: Path, *names: str) -> Value | None:
+    """The first value of a name such as `00880200/0/7FE00010` (tag, item, tag …) in the file at `path`, if any."""
+    wanted = [name.split("/") for name in names]
     with opened(path) as (_, elements):
         here: list[str] = []
         items: list[int] = []
@@ -52,7 +52,7 @@ def find(path: Path, name: str) -> Value | None:
             here.append(f"{element.tag:08X}")
             if element.vr == "SQ":
                 items[element.depth :] = [-1]
-            elif here == wanted:
+            elif here in wanted:
                 return Value(path, element)
     return None
 

@@ -32,6 +32,9 @@ from pacs.errors import NoPicture
 _LIST = re.compile(r"[1-9]\d{0,8}(,[1-9]\d{0,8})*", re.ASCII)
 _MOST_FRAMES = 1000
 _PIXEL_DATA = "7FE00010"
+_FLOATS = ("7FE00008", "7FE00009")
+"""Float and Double Float Pixel Data, one of which may be there in its place (PS3.3 §C.7.6.24, §C.7.6.25)."""
+
 _PRODUCED = tuple(f'{http.MULTIPART}; type="{name}"' for name in (http.OCTETS, *sorted({*MEDIA_TYPES.values()})))
 
 
@@ -46,7 +49,7 @@ class FrameService:
     async def frames(self, request: Request) -> Response:
         """`GET …/instances/{instance}/frames/{list}`: 400 for a bad list, 404 for a missing frame, 406."""
         numbers = frame_numbers(request.path_params["frames"])
-        instance, value = await self._value(request, _PIXEL_DATA)
+        instance, value = await self._value(request, _PIXEL_DATA, *_FLOATS)
         if value is None:
             raise HTTPException(404, "the object has no pixel data")
         if is_video(instance.transfer_syntax_uid):
@@ -78,11 +81,11 @@ class FrameService:
         count = pixels.frame_count(Dataset(await self._retrieve.dataset(instance)))
         return await self._compressed(request, instance, value, count, range(1, count + 1), joined=True)
 
-    async def _value(self, request: Request, path: str) -> tuple[Instance, Value | None]:
+    async def _value(self, request: Request, *paths: str) -> tuple[Instance, Value | None]:
         instance = (await self._retrieve.find(request))[0]
         file = self._retrieve.path(instance)
         await asyncio.to_thread(wholeness.check, instance, file)
-        return instance, await asyncio.to_thread(bulkdata.find, file, path)
+        return instance, await asyncio.to_thread(bulkdata.find, file, *paths)
 
     async def _compressed(
         self,

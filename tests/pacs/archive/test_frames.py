@@ -34,6 +34,17 @@ async def test_the_last_byte_of_an_odd_frame_in_big_endian_words_is_not_lost(arc
     assert frame == pydicom.dcmread(wheel_file("SC_rgb_small_odd.dcm")).PixelData[:27]
 
 
+@pytest.mark.parametrize(("keyword", "bits"), [("FloatPixelData", 32), ("DoubleFloatPixelData", 64)])
+async def test_frames_of_floating_point_numbers_are_frames(archive: Archive, keyword: str, bits: int) -> None:
+    cells = np.arange(12, dtype=f"<f{bits // 8}")
+    made = dataset(NumberOfFrames=2, Rows=2, Columns=3, SamplesPerPixel=1, BitsAllocated=bits)
+    setattr(made, keyword, cells.tobytes())
+    await archive.store(encode(made))
+    url = "/studies/1.2.3.1/series/1.2.3.1.1/instances/1.2.3.1.1.1"
+    assert await parts_of(await archive.get(f"{url}/frames/2,1")) == [cells[6:].tobytes(), cells[:6].tobytes()]
+    assert (await archive.get(f"{url}/frames/3")).status_code == 404
+
+
 STORED = {
     "SC_rgb_rle_2frame.dcm": "image/dicom-rle",
     "rtdose_rle.dcm": "image/dicom-rle",
