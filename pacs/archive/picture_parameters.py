@@ -50,7 +50,7 @@ def by_uri(query: Mapping[str, str], content_type: ContentType) -> Rendering:
         sides = [int(query.get(name) or LARGEST_SIDE) for name in ("columns", "rows")]
         wanted = Rendering(
             frame=int(query["frameNumber"]) if "frameNumber" in query else None,
-            viewport=(sides[0], sides[1]) if "rows" in query or "columns" in query else None,
+            viewport=(sides[0], sides[1]) if query.get("rows") or query.get("columns") else None,
             region=_relative_region(query["region"]) if "region" in query else None,
             quality=int(query.get("imageQuality", _DEFAULT_QUALITY)),
             content_type=content_type,

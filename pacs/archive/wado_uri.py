@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from typing import cast
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -13,7 +14,7 @@ from pacs.archive.parts import single_response
 from pacs.archive.pictures import PictureService
 from pacs.archive.transactions import transaction
 from pacs.archive.wado import RetrieveService
-from pacs.rendering.request import CONTENT_TYPES
+from pacs.rendering.request import CONTENT_TYPES, ContentType
 from pacs.uids import is_uid
 
 _UIDS = {"studyUID": "study", "seriesUID": "series", "objectUID": "instance"}
@@ -33,6 +34,7 @@ _NOT_OFFERED = {
     "presentationUID": "presentation states are not applied here",
     "presentationSeriesUID": "presentation states are not applied here",
 }
+_SERVED = (*CONTENT_TYPES, http.DICOM)
 _STATUSES = {"no_such_frame": 400, "no_such_region": 400}
 
 
@@ -60,18 +62,13 @@ class UriService:
         if not all(is_uid(uid, lenient=True) for uid in path.values()):
             raise HTTPException(400, f"{', '.join(_UIDS)} must be UIDs")
         (instance,) = await self._retrieve.find_by(path)
-        wanted = [http.parse_media_type(part).name for part in query.get("contentType", "image/jpeg").split(",")]
-        content_type = next((found for found in CONTENT_TYPES if found in wanted or "*/*" in wanted), None)
-        if http.DICOM in wanted and content_type and "*/*" not in wanted:
-            raise HTTPException(400, f"contentType is {http.DICOM} or a picture, not both")
-        if http.DICOM in wanted:
+        content_type = _content_type(request)
+        if content_type == http.DICOM:
             return await self._dicom(request, instance)
-        if content_type is None:
-            raise HTTPException(406, f"contentType is {http.DICOM} or one of {', '.join(CONTENT_TYPES)}")
         if "transferSyntax" in query:
             raise HTTPException(400, f"transferSyntax goes with {http.DICOM} alone")
         warnings = picture_parameters.warnings(query)
-        rendering = picture_parameters.by_uri(query, content_type)
+        rendering = picture_parameters.by_uri(query, cast(ContentType, content_type))
         return await self._pictures.show([instance], rendering, warnings, _STATUSES)
 
     async def _dicom(self, request: Request, instance: Instance) -> Response:
@@ -89,3 +86,17 @@ def _refuse_what_is_not_offered(query: Mapping[str, str]) -> None:
     for name, reason in _NOT_OFFERED.items():
         if query.get(name, "no") != "no":
             raise HTTPException(400, f"{name}: {reason}")
+
+
+def _content_type(request: Request) -> str:
+    """The best of `contentType`, else of what is accepted (§9.3); 400 for objects or pictures, 406 for nothing."""
+    text = request.query_params.get("contentType")
+    ranges = [http.parse_media_type(part) for part in text.split(",")] if text else http.media_ranges(request)
+    names = {found.name for found in ranges}
+    if http.DICOM in names and not names.isdisjoint(CONTENT_TYPES):
+        raise HTTPException(400, f"ask for {http.DICOM} or for a picture, not for both")
+    for found in ranges:
+        for name in _SERVED:
+            if found.admits(name):
+                return name
+    raise HTTPException(406, f"served here is only {http.DICOM}, or a picture as one of {', '.join(CONTENT_TYPES)}")

@@ -5,6 +5,7 @@ import io
 import httpx
 import numpy as np
 import pydicom
+import pytest
 from PIL import Image
 
 from tests.pacs.archive.samples import wheel_file
@@ -79,11 +80,37 @@ WRONG: list[tuple[dict[str, str], int, str]] = [
     ({"annotation": "all"}, 400, "annotation"),
     ({"transferSyntax": EXPLICIT}, 400, "transferSyntax"),
     ({"contentType": DICOM, "rows": "5"}, 400, "rows"),
-    ({"contentType": f"{DICOM},image/png"}, 400, "not both"),
+    ({"contentType": f"{DICOM},image/png"}, 400, "not for both"),
     ({"contentType": DICOM, "transferSyntax": "1.2.840.10008.1.2.4.50"}, 406, "transfer syntax"),
     ({"contentType": DICOM, "transferSyntax": "1.2.840.10008.1.2"}, 406, "transfer syntax"),
-    ({"contentType": "video/mpeg"}, 406, "contentType"),
+    ({"contentType": "video/mpeg"}, 406, "served here"),
 ]
+
+
+@pytest.mark.parametrize(
+    ("accept", "asked", "given"),
+    [
+        ("*/*", {}, "image/jpeg"),
+        ("image/png, */*;q=0.5", {}, "image/png"),
+        (DICOM, {}, DICOM),
+        ("text/html", {}, None),
+        (DICOM, {"contentType": "image/gif"}, "image/gif"),
+        ("*/*", {"contentType": "image/png,image/jpeg", "rows": ""}, "image/png"),
+        ("image/png", {"contentType": "", "columns": ""}, "image/png"),
+    ],
+)
+async def test_who_names_no_content_type_gets_what_the_header_accepts(
+    archive: Archive, accept: str, asked: dict[str, str], given: str | None
+) -> None:
+    _, read = await store(archive, "CT_small.dcm")
+    archive.client.headers["accept"] = accept
+    answer = await wado(archive, read, **asked)
+    if given is None:
+        assert answer.status_code == 406
+        return
+    assert answer.headers["content-type"].partition(";")[0] == given
+    if given != DICOM:
+        assert picture(answer).size == (128, 128)
 
 
 async def test_what_is_wrong_or_not_offered_is_told(archive: Archive) -> None:
