@@ -25,6 +25,7 @@ _OPTIONS: dict[str, Any] = {
     "appname": "dicom-graph",
 }
 """Unless the URL says otherwise. What is not on the majority's disks could be rolled back after it was acknowledged."""
+_LOOKED_UP, _LISTED = "mongodb+srv://", "mongodb://"
 _RETRY_SECONDS = 0.5
 _REFUSALS = frozenset({13, 18})
 """Unauthorized, AuthenticationFailed: asking again does not help."""
@@ -33,7 +34,8 @@ _REFUSALS = frozenset({13, 18})
 def connect(url: str) -> AsyncMongoClient[dict[str, object]]:
     """A client, which has not spoken to the server yet; raises `ValueError` for a URL that is none."""
     try:
-        given = {name.lower() for name in pymongo.uri_parser.parse_uri(url)["options"]}
+        parsed = pymongo.uri_parser.parse_uri(url.replace(_LOOKED_UP, _LISTED, 1))  # without asking DNS yet
+        given = {name.lower() for name in parsed["options"]}
         options = {name: value for name, value in _OPTIONS.items() if name.lower() not in given}
         return AsyncMongoClient(url, tz_aware=True, **options)
     except (InvalidURI, ConfigurationError, ValueError) as error:

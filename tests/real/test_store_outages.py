@@ -140,3 +140,12 @@ async def test_a_url_that_is_none_and_a_server_that_is_gone_are_explained() -> N
         await open_store("mongodb://", NO_DIRECTORY)
     with pytest.raises(StoreUnavailable):
         await open_store("mongodb://127.0.0.1:9/?serverSelectionTimeoutMS=200", NO_DIRECTORY)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["mongodb://nobody.invalid/?serverSelectionTimeoutMS=200", "mongodb+srv://nobody.invalid/?connectTimeoutMS=200"],
+)
+async def test_a_name_that_is_not_known_now_may_be_known_soon(url: str) -> None:
+    with pytest.raises(StoreUnavailable, match="no database answers at nobody.invalid"):
+        await open_store(url, NO_DIRECTORY, wait_seconds=0.1)
