@@ -37,6 +37,14 @@ class _Seen:
     digest: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Only:
+    """The one series with a UID after change number `last`."""
+
+    last: int | None
+    id: str
+
+
 class OrthancWitness:
     """Tells states by the REST API of one Orthanc, to whose root `web` leads."""
 
@@ -45,7 +53,7 @@ class OrthancWitness:
         self._flights = Flights()
         self._gate = asyncio.Semaphore(_AT_ONCE)
         self._seen: LRUCache[str, _Seen] = LRUCache(_REMEMBERED)
-        self._ids: LRUCache[tuple[str, str], str] = LRUCache(_REMEMBERED)
+        self._only: LRUCache[tuple[str, str], _Only] = LRUCache(_REMEMBERED)
 
     @property
     def row_keywords(self) -> frozenset[str]:
@@ -66,22 +74,22 @@ class OrthancWitness:
 
     async def state(self, series: SeriesRef, patient_id: str | None, *, look: bool = False) -> State | None:
         """See `Witness`."""
-        id_ = await self._id(series, patient_id)
-        if id_ is None:
-            return None
         try:
+            last = await self._last_change()
+            id_ = await self._id(series, patient_id, last)
+            if id_ is None:
+                return None
             seen = None if look else self._seen.get(id_)
-            if seen and await self._count(series, id_) == seen.count and await self._last_change() == seen.last:
+            if seen and seen.last == last and await self._count(series, id_) == seen.count:
                 return State(seen.digest)
             return await self._flights.join_next(
-                ("state", id_, patient_id), lambda: self._look(id_, series, patient_id)
+                ("state", id_, patient_id), lambda: self._look(id_, series, patient_id, last)
             )
         except NotFound:
             return None
 
-    async def _look(self, id_: str, series: SeriesRef, patient_id: str | None) -> State:
-        """The order counts: what comes after the number is noticed by the next number."""
-        last = await self._last_change()
+    async def _look(self, id_: str, series: SeriesRef, patient_id: str | None, last: int | None) -> State:
+        """The order counts: what comes after the number `last` is noticed by the next number."""
         files = await self._files(id_)
         digest = hashlib.sha256("\n".join(sorted(_uuid(file) for file in files)).encode()).hexdigest()
         if last:  # an empty log tells nothing
@@ -112,18 +120,19 @@ class OrthancWitness:
             raise PacsFault("this is not how Orthanc's REST API answers")
         return found
 
-    async def _id(self, series: SeriesRef, patient_id: str | None) -> str | None:
-        """Orthanc's own name of the series; None where several patients have it."""
+    async def _id(self, series: SeriesRef, patient_id: str | None, last: int | None) -> str | None:
+        """Orthanc's own name of the series after change number `last`; None where several patients have it by now."""
         if patient_id is not None:
             return orthanc_id(patient_id, series.study, series.series)
         place = series.study, series.series
-        if place not in self._ids:
-            found = await self._flights.join(("lookup", series.series), lambda: self._lookup(series.series))
+        only = self._only.get(place)
+        if only is None or not last or only.last != last:
+            found = await self._flights.join_next(("lookup", series.series), lambda: self._lookup(series.series))
             ids = [one.get("ID") for one in found if isinstance(one, Mapping) and one.get("Type") == "Series"]
             if len(ids) != 1 or not isinstance(ids[0], str):
                 return None
-            self._ids[place] = ids[0]
-        return self._ids[place]
+            only = self._only[place] = _Only(last, ids[0])
+        return only.id
 
     async def _lookup(self, uid: str) -> Any:
         return (await self._web.request("POST", "tools/lookup", content=uid.encode())).json()

@@ -7,8 +7,10 @@ import pytest
 import pytest_asyncio
 
 from pacs.adapter import Pacs
+from pacs.caching.orthanc_states import orthanc_id
 from pacs.caching.states import SeriesRef
 from pacs.dicomweb import PacsAddress
+from pacs.errors import NotFound
 from tests.pacs.caching.behind import FIELDS, Behind, tree
 from tests.pacs.caching.test_truth import *  # noqa: F403
 from tests.pacs.caching.test_truth import content, numbers
@@ -38,6 +40,24 @@ async def test_an_object_that_is_overwritten_in_place_is_seen(behind: Behind, pa
         again = Exam(images[1].patient_id, images[1].study)
         await behind.store(again.image(images[1].series, SOPInstanceUID=images[1].instance, InstanceNumber=number))
         assert numbers(await tree(pacs, images[0])) == [1, 3, number]
+
+
+async def test_a_picture_that_is_kept_is_nobodys_once_another_patient_has_its_uids(
+    behind: Behind, pacs: Pacs, images: list[Sample]
+) -> None:
+    first = images[0]
+    place = first.study, first.series, first.instance
+    kept = [(await pacs.pictures.thumbnail(*place, 16)).body for _ in range(2)]
+
+    anothers = Exam("somebody else", first.study).image(first.series, SOPInstanceUID=first.instance, Rows=8, Columns=8)
+    await behind.store(anothers)
+    for _ in range(2):
+        with pytest.raises(NotFound):  # Orthanc does not say whose it would show
+            await pacs.pictures.thumbnail(*place, 16)
+
+    id_ = orthanc_id(first.patient_id, first.study, first.series)
+    (await behind.client.delete(f"{behind.root.removesuffix('/dicom-web')}/series/{id_}")).raise_for_status()
+    assert (await pacs.pictures.thumbnail(*place, 16)).body not in kept
 
 
 async def test_what_orthanc_has_in_its_index_is_not_searched_for(
