@@ -9,12 +9,15 @@ and a connection whose user has ended is closed if it is not free by then.
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextvars import ContextVar
-from typing import cast
+from typing import Any, TypeVar, cast
 
 import httpcore
 import httpx
+
+T = TypeVar("T")
+Consume = Callable[[httpcore.Response], Awaitable[T]]
 
 
 class SteadyTransport(httpx.AsyncHTTPTransport):
@@ -30,19 +33,26 @@ class SteadyTransport(httpx.AsyncHTTPTransport):
             retries=1,
             uds=uds,
         )
-        self._exchanges: set[asyncio.Task[httpx.Response]] = set()
+        self._exchanges: set[asyncio.Task[Any]] = set()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """See httpx."""
         exchange = _Exchange()
-        exchange.task = asyncio.create_task(self._send(exchange, request))
-        self._exchanges.add(exchange.task)
-        exchange.task.add_done_callback(self._ended)
+        task = asyncio.create_task(self._send(exchange, request))
         try:
-            return await asyncio.shield(exchange.task)
+            return await self._wait(exchange, task)
         except asyncio.CancelledError:
-            await exchange.abandon()
+            if task.done() and not task.cancelled() and task.exception() is None:
+                await task.result().aclose()
             raise
+
+    async def read(self, request: httpcore.Request, consume: Consume[T]) -> T:
+        """What `consume` makes of the answer, which it is given before the body is read; raises what httpcore does.
+
+        For small answers: without the layers of `httpx.AsyncClient`, and with one task from the head to the end.
+        """
+        exchange = _Exchange()
+        return await self._wait(exchange, asyncio.create_task(self._read(exchange, request, consume)))
 
     async def aclose(self) -> None:
         """See httpx. Ends exchanges whose answers have not begun."""
@@ -52,7 +62,17 @@ class SteadyTransport(httpx.AsyncHTTPTransport):
             await asyncio.wait(self._exchanges)
         await super().aclose()
 
-    def _ended(self, task: "asyncio.Task[httpx.Response]") -> None:
+    async def _wait(self, exchange: "_Exchange", task: asyncio.Task[T]) -> T:
+        exchange.task = task
+        self._exchanges.add(task)
+        task.add_done_callback(self._ended)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            await exchange.abandon()
+            raise
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
         self._exchanges.discard(task)
         if not task.cancelled():
             task.exception()  # of one that was abandoned nobody asks, which asyncio would report
@@ -63,13 +83,26 @@ class SteadyTransport(httpx.AsyncHTTPTransport):
         response.stream = _Body(cast(httpx.AsyncByteStream, response.stream), exchange)
         return response
 
+    async def _read(self, exchange: "_Exchange", request: httpcore.Request, consume: Consume[T]) -> T:
+        _current.set(exchange)
+        response = await self._pool.handle_async_request(request)
+        try:
+            return await consume(response)
+        finally:
+            exchange.is_closing = True
+            await response.aclose()
+            if exchange.connection is not None:
+                await exchange.connection.settle(exchange)
+
 
 class _Exchange:
-    """One request until the head of its answer."""
+    """One request until its task has ended: with the head of its answer, or with all of it."""
 
-    task: asyncio.Task[httpx.Response]
+    task: asyncio.Task[Any]
     connection: "_Connection | None" = None
     """That which has begun with it."""
+    is_closing = False
+    """Which nothing may interrupt."""
     _is_abandoned = False
 
     def begin(self, connection: "_Connection") -> None:
@@ -81,12 +114,11 @@ class _Exchange:
     async def abandon(self) -> None:
         """Ends it: now if it has begun, else as soon as it would begin."""
         self._is_abandoned = True
-        if self.task.done():
-            if not self.task.cancelled() and self.task.exception() is None:
-                await self.task.result().aclose()
-        elif self.connection is not None:
+        if self.task.done() or self.connection is None:
+            return
+        if not self.is_closing:
             self.task.cancel()
-            await asyncio.wait([self.task])
+        await asyncio.wait([self.task])
 
 
 _current: ContextVar[_Exchange] = ContextVar("exchange")

@@ -4,13 +4,16 @@ It knows HTTP and the habits of servers (measured on Orthanc 1.10–1.13), and n
 """
 
 import asyncio
+import re
 import ssl
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from base64 import b64encode
+from collections.abc import AsyncIterable, AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpcore
 import httpx
 import orjson
 
@@ -26,6 +29,9 @@ NO_SPACE = "it has no space left on its disk"
 _KEEP_ALIVE_SECONDS = 0.9  # Orthanc closes idle connections after 1 s
 _LARGE_BYTES = 256 * 1024  # some milliseconds to read
 _NO_HOST = "http://pacs"  # what a request over a Unix socket is addressed to
+_AS_IT_IS = re.compile(rb"[!$-;=?-_a-z|~]+")
+"""A target of a request in which nothing has to be percent-encoded."""
+_BROKEN = (httpcore.NetworkError, httpcore.ProtocolError, httpcore.ProxyError, httpcore.UnsupportedProtocol)
 _STATUS_ERRORS: dict[int, type[PacsError]] = {
     401: PacsUnauthorized,
     403: PacsUnauthorized,
@@ -76,8 +82,14 @@ class Answer:
     """A whole answer."""
 
     status: int
-    headers: httpx.Headers
+    fields: Sequence[tuple[bytes, bytes]]
+    """Of the header, as they came."""
     content: bytes
+
+    @property
+    def headers(self) -> httpx.Headers:
+        """The same, by name."""
+        return httpx.Headers(self.fields)
 
     def json(self) -> Any:
         """The body as JSON, whatever its Content-Type: servers label their error answers badly or not at all."""
@@ -87,6 +99,10 @@ class Answer:
             raise PacsFault("the PACS answered with something that is not JSON") from None
 
 
+class _Encoded(Exception):
+    """The server compresses its answers, unasked: httpx reads those."""
+
+
 class DicomWeb:
     """A client to one server. Methods raise the errors of `pacs.errors`, and nothing else, for what the server does."""
 
@@ -94,11 +110,22 @@ class DicomWeb:
         self.address = address
         self._large = asyncio.Lock()
         self._root = httpx.URL(address.url.rstrip("/") if address.socket is None else _socket_root(address.url))
+        self._place: dict[str, Any] = {
+            "scheme": self._root.raw_scheme,
+            "host": self._root.raw_host,
+            "port": self._root.port,
+        }
+        self._path = self._root.raw_path.rstrip(b"/")
+        self._transport = _transport(address)
+        headers = {"Accept-Encoding": "identity", "User-Agent": "dicom-graph"} | _authorization(address)
+        self._fields = httpx.Headers({"Host": self._root.netloc.decode("ascii")} | headers).raw
+        timeout = httpx.Timeout(address.timeout_seconds, connect=address.connect_timeout_seconds)
+        self._patience = {"timeout": timeout.as_dict()}
+        self._reads_plainly = not self._root.userinfo
         self._client = httpx.AsyncClient(
-            transport=_transport(address),
-            auth=_auth(address),
-            headers={"Accept-Encoding": "identity", "User-Agent": "dicom-graph"} | _bearer(address),
-            timeout=httpx.Timeout(address.timeout_seconds, connect=address.connect_timeout_seconds),
+            transport=self._transport,
+            headers=headers,
+            timeout=timeout,
             follow_redirects=False,
             trust_env=False,
         )
@@ -145,14 +172,38 @@ class DicomWeb:
         """
         with _errors():
             async with asyncio.timeout(self.address.timeout_seconds) as deadline:
+                target = self._path + _target(path, query)
+                if method == "GET" and content is None and self._reads_plainly and _AS_IT_IS.fullmatch(target):
+                    with suppress(_Encoded):
+                        return await self._get(target, headers or {}, accept_errors)
+                    self._reads_plainly = False
                 if content is not None and not isinstance(content, bytes):
                     content = self._uploaded(content, deadline)
                 response = await self._send(method, path, query, headers, content)
                 try:
-                    _check(response, accept_errors)
-                    return Answer(response.status_code, response.headers, await self._read(response))
+                    _check(response.status_code, accept_errors)
+                    return Answer(response.status_code, response.headers.raw, await self._read(response.aiter_bytes()))
                 finally:
                     await response.aclose()
+
+    async def _get(self, target: bytes, headers: Mapping[str, str], accept_errors: frozenset[int]) -> Answer:
+        """A small exchange without what httpx does for other clients: a third of the processor time (measured)."""
+
+        async def read(response: httpcore.Response) -> Answer:
+            _check(response.status, accept_errors)
+            if any(
+                name.lower() == b"content-encoding" and value.lower() != b"identity" for name, value in response.headers
+            ):
+                raise _Encoded
+            return Answer(response.status, response.headers, await self._read(response.aiter_stream()))
+
+        fields = [*self._fields, *((name.encode(), value.encode()) for name, value in headers.items())]
+        url = httpcore.URL(**self._place, target=target)
+        request = httpcore.Request(b"GET", url, headers=fields, extensions=self._patience)
+        try:
+            return await self._transport.read(request, read)
+        except (httpcore.RemoteProtocolError, httpcore.ReadError, httpcore.WriteError):
+            return await self._transport.read(request, read)  # see `_send`
 
     @asynccontextmanager
     async def stream(
@@ -164,7 +215,7 @@ class DicomWeb:
                 response = await self._send("GET", path, query, headers, None)
         try:
             with _errors():
-                _check(response, frozenset())
+                _check(response.status_code, frozenset())
             yield response
         finally:
             await response.aclose()
@@ -177,9 +228,9 @@ class DicomWeb:
             yield piece
         deadline.reschedule(clock() + self.address.timeout_seconds)
 
-    async def _read(self, response: httpx.Response) -> bytes:
+    async def _read(self, pieces: AsyncIterable[bytes]) -> bytes:
         body = bytearray()
-        async for piece in response.aiter_bytes():
+        async for piece in pieces:
             body += piece
             if len(body) > self.address.max_answer_bytes:
                 raise PacsFault(f"the answer of the PACS is larger than {self.address.max_answer_bytes} bytes")
@@ -193,7 +244,7 @@ class DicomWeb:
         headers: Mapping[str, str] | None,
         content: bytes | AsyncIterator[bytes] | None,
     ) -> httpx.Response:
-        url = self._root.copy_with(raw_path=self._root.raw_path.rstrip(b"/") + _target(path, query))
+        url = self._root.copy_with(raw_path=self._path + _target(path, query))
         request = self._client.build_request(method, url, headers=dict(headers or {}), content=content)
         try:
             return await self._client.send(request, stream=True)
@@ -215,8 +266,7 @@ def _target(path: str, query: str) -> bytes:
     return f"/{path.lstrip('/')}{'?' + query if query else ''}".encode("ascii")
 
 
-def _check(response: httpx.Response, accept_errors: frozenset[int]) -> None:
-    status = response.status_code
+def _check(status: int, accept_errors: frozenset[int]) -> None:
     if status in accept_errors or 200 <= status < 300:
         return
     kind = _STATUS_ERRORS.get(status)
@@ -230,11 +280,11 @@ def _errors() -> Iterator[None]:
     """Turns what httpx raises into the errors of `pacs.errors`, without addresses or bodies in the message."""
     try:
         yield
-    except (TimeoutError, httpx.TimeoutException) as error:
+    except (TimeoutError, httpx.TimeoutException, httpcore.TimeoutException) as error:
         raise PacsTimeout(_MESSAGES[PacsTimeout]) from error
     except httpx.DecodingError as error:
         raise PacsFault("the PACS sent a body that cannot be decoded") from error
-    except (httpx.TransportError, httpx.StreamError, OSError) as error:
+    except (httpx.TransportError, httpx.StreamError, *_BROKEN, OSError) as error:
         raise PacsUnavailable(_MESSAGES[PacsUnavailable]) from error
 
 
@@ -259,9 +309,8 @@ def _tls(address: PacsAddress) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=str(address.ca_file) if address.ca_file else None)
 
 
-def _auth(address: PacsAddress) -> httpx.Auth | None:
-    return httpx.BasicAuth(address.username, address.password or "") if address.username else None
-
-
-def _bearer(address: PacsAddress) -> dict[str, str]:
+def _authorization(address: PacsAddress) -> dict[str, str]:
+    if address.username:
+        both = f"{address.username}:{address.password or ''}".encode()
+        return {"Authorization": f"Basic {b64encode(both).decode()}"}
     return {"Authorization": f"Bearer {address.token}"} if address.token else {}

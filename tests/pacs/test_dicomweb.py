@@ -1,6 +1,7 @@
 """The HTTP client of a PACS against servers that misbehave: a fault is one error, in time, and leaves nothing open."""
 
 import asyncio
+import gzip
 import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
@@ -258,3 +259,16 @@ async def test_a_unix_socket_is_reached(tmp_path_factory: pytest.TempPathFactory
     await web.aclose()
     server.close()
     await server.wait_closed()
+
+
+async def test_a_server_that_compresses_unasked_is_understood() -> None:
+    async def compresses(exchange: Exchange) -> None:
+        body = gzip.compress(b"[]")
+        head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(body)}\r\n\r\n"
+        await exchange.raw(head.encode(), body)
+
+    async with scripted_pacs(compresses) as pacs:
+        web = DicomWeb(pacs.address())
+        assert [await web.search("studies"), await web.search("series")] == [[], []]
+        assert pacs.targets == ["/dicom-web/studies", "/dicom-web/studies", "/dicom-web/series"]
+        await web.aclose()

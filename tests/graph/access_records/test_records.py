@@ -1,14 +1,15 @@
 """Every way to a patient's data leaves one record an operation, study and patient, and no more."""
 
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from starlette.applications import Starlette
 
 from graph.access_records.actions import ACTIONS, FIELDS
 from graph.schema import contract_schema
+from pacs.dicomweb import DicomWeb, PacsAddress
 from pacs.uids import new_uid
 from persistence.errors import StoreUnavailable
 from tests.graph.api import Api, subscribe
@@ -267,9 +268,9 @@ def fails(app: Starlette) -> Callable[[], Awaitable[Any]]:
     """Takes the PACS away."""
 
     async def close() -> None:
-        await app.state.services.pacs._web._client.aclose()
-        transport = httpx.AsyncHTTPTransport(uds="/nowhere")
-        app.state.services.pacs._web._client = httpx.AsyncClient(transport=transport)
+        web = app.state.services.pacs._web
+        await web.aclose()
+        web._transport = DicomWeb(PacsAddress(web.address.url, socket=Path("/nowhere")))._transport
 
     return close
 
