@@ -28,6 +28,7 @@ from pacs.owners import of_patient
 from pacs.pictures import Pictures
 from pacs.queries import Match, Wanted, exact
 from pacs.searches import StudySearch, in_order, newest_first
+from pacs.small_files import SmallFiles
 from pacs.storing import Storing
 from pacs.stow import NewObject
 from pacs.studies import ObjectFile, Studies
@@ -48,7 +49,8 @@ class Pacs:
         self._instances = CachedInstances(vouched, reader.read)
         orthanc = api_address(address)
         self._orthanc = OrthancFiles(orthanc) if orthanc else None
-        self.pictures = Pictures(self._web, self.retrieve, vouched)
+        self._small_files = SmallFiles(orthanc, self._orthanc.is_there) if orthanc and self._orthanc else None
+        self.pictures = Pictures(self._web, self.retrieve, vouched, self._small_files)
         self._decoding = Decoding(self._web, known=address.decodes_queries)
         self._storing = Storing(self._web, self._studies, self.retrieve)
 
@@ -56,8 +58,9 @@ class Pacs:
         """Closes all connections, and ends the makers of pictures."""
         await self.pictures.aclose()
         await self._witness.aclose()
-        if self._orthanc is not None:
-            await self._orthanc.aclose()
+        for files in (self._orthanc, self._small_files):
+            if files is not None:
+                await files.aclose()
         await self._web.aclose()
 
     @property

@@ -56,7 +56,7 @@ class OrthancFiles:
     async def _find(self, study: str, series: str, instance: str) -> str | None:
         """Orthanc's identifier of the one object with these UIDs."""
         uids = {"StudyInstanceUID": study, "SeriesInstanceUID": series, "SOPInstanceUID": instance}
-        if not all(is_uid(uid, lenient=True) for uid in uids.values()) or not await self._is_orthanc():
+        if not all(is_uid(uid, lenient=True) for uid in uids.values()) or not await self.is_there():
             return None
         body = orjson.dumps({"Level": "Instance", "Limit": _ONLY_ONE, "Query": uids})
         try:
@@ -70,7 +70,8 @@ class OrthancFiles:
             return found[0]
         return None
 
-    async def _is_orthanc(self) -> bool:
+    async def is_there(self) -> bool:
+        """Whether this is an Orthanc that lets us in."""
         if self._is_there is None:
             async with self._looking:
                 if self._is_there is None:

@@ -1,8 +1,10 @@
-"""Thumbnails of a PACS's objects: made by the PACS where it can, else here.
+"""Thumbnails of a PACS's objects: made by the PACS where it can, else here; of small objects of Orthanc's always here.
 
 Three ways, tried in this order: `/thumbnail`, `/rendered?viewport=`, and retrieving the object to render it here. Which
 one works is remembered for the whole PACS (Orthanc 1.10 has no `/thumbnail`) and for each series, whose objects are
-encoded alike (Orthanc renders no JPEG 2000, no 32-bit dose, no 16-bit colour; measured).
+encoded alike (Orthanc renders no JPEG 2000, no 32-bit dose, no 16-bit colour; measured). An Orthanc is not asked at all
+for pictures of its small objects: making them from its files costs less (see `pacs.small_files`), and shows them
+through their own windows, which it passes over.
 """
 
 import asyncio
@@ -11,7 +13,7 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Final
 
-from cachetools import LRUCache
+from cachetools import LRUCache, TTLCache
 
 from pacs.caching.bounded import Key
 from pacs.caching.flights import Flights
@@ -19,6 +21,7 @@ from pacs.caching.states import SeriesRef, State
 from pacs.caching.vouched import VouchedCache
 from pacs.dicomweb import DicomWeb
 from pacs.errors import NoPicture, NoPictureReason, NotFound, PacsFault
+from pacs.small_files import SmallFiles
 from pacs.spool import spooled
 from pacs.studies import ObjectFile
 from pacs.thumbnails import Renderer, Rendering
@@ -30,6 +33,10 @@ LARGEST_THUMBNAIL = 2048
 _AT_ONCE = 8
 _LARGEST_OBJECT_BYTES = 1 << 30
 _REMEMBERED = 10_000
+_STATE_LASTS_SECONDS = 1.0
+"""For how long what is made anew is kept under a state that was asked for already. An older one is as true: if the
+series has changed since, what is kept is found to be of another state. Two requests fewer for each new picture."""
+
 _PROOFS = 3
 _MAGIC = b"\xff\xd8\xff"
 
@@ -53,10 +60,16 @@ class Pictures:
     """Thumbnails of one PACS. `aclose` ends the processes that make them."""
 
     def __init__(
-        self, web: DicomWeb, retrieve: Retrieve, cache: VouchedCache, renderer: Renderer | None = None
+        self,
+        web: DicomWeb,
+        retrieve: Retrieve,
+        cache: VouchedCache,
+        small_files: SmallFiles | None = None,
+        renderer: Renderer | None = None,
     ) -> None:
         self._web = web
         self._retrieve = retrieve
+        self._small_files = small_files
         self.renderer = renderer or Renderer()
         self._ways: list[Callable[[str, str, str, int], Awaitable[Thumbnail]]] = [
             self._thumbnail,
@@ -67,6 +80,7 @@ class Pictures:
         self._missing_for: set[str] = set()
         self._way_of_series: LRUCache[str, int] = LRUCache(_REMEMBERED)
         self._cache = cache
+        self._states: TTLCache[tuple[str, str], State | None] = TTLCache(_REMEMBERED, _STATE_LASTS_SECONDS)
         self._flights = Flights()
         self._gate = asyncio.Semaphore(_AT_ONCE)
 
@@ -80,11 +94,14 @@ class Pictures:
         Where it must be made first, that is done within `turn`.
         """
         key = Key(study, series, (instance, size))
-        state = await self._cache.state(SeriesRef(study, series))
-        kept: Thumbnail | NoPictureReason | None = self._cache.get(key, state)
-        if kept is not None:
-            return _shown(kept)
-        return _shown(await self._flights.join((key, state), lambda: self._make(key, instance, size, state, turn)))
+        state = None if self._cache.holds(key) else self._states.get((study, series))
+        if state is None:
+            state = await self._cache.state(SeriesRef(study, series))
+            self._states[study, series] = state
+            kept: Thumbnail | NoPictureReason | None = self._cache.get(key, state)
+            if kept is not None:
+                return _shown(kept)
+        return _shown(await self._flights.join_next((key, state), lambda: self._make(key, instance, size, state, turn)))
 
     async def _make(
         self, key: Key, instance: str, size: int, state: State | None, turn: Turn
@@ -104,6 +121,9 @@ class Pictures:
         return made
 
     async def _by_any_way(self, study: str, series: str, instance: str, size: int) -> Thumbnail:
+        quick = await self._from_small_file(study, series, instance, size)
+        if quick is not None:
+            return quick
         start = self._way_of_series.get(series, self._first_way)
         missing: list[int] = []
         for number in range(start, len(self._ways)):
@@ -144,10 +164,28 @@ class Pictures:
             raise PacsFault("the PACS sent something else than a JPEG")
         return Thumbnail(answer.content)
 
+    async def _from_small_file(self, study: str, series: str, instance: str, size: int) -> Thumbnail | None:
+        """None where there is no small file, or no picture in it that we know how to make."""
+        if self._small_files is None:
+            return None
+        content = await self._small_files.read(study, series, instance)
+        if content is None:
+            return None
+        try:
+            return Thumbnail((await self.renderer.render(content, _wanted(size))).body)
+        except NoPicture as error:
+            if error.transient:
+                raise
+            self._small_files.leave(series)
+            return None
+
     async def _made_here(self, study: str, series: str, instance: str, size: int) -> Thumbnail:
         async with spooled(self._retrieve(study, series, instance), most_bytes=_LARGEST_OBJECT_BYTES) as path:
-            rendering = Rendering(viewport=(size, size), content_type=JPEG, thumbnail=True)
-            return Thumbnail((await self.renderer.render(path, rendering)).body)
+            return Thumbnail((await self.renderer.render(path, _wanted(size))).body)
+
+
+def _wanted(size: int) -> Rendering:
+    return Rendering(viewport=(size, size), content_type=JPEG, thumbnail=True)
 
 
 def _shown(made: Thumbnail | NoPictureReason) -> Thumbnail:

@@ -45,6 +45,11 @@ async def checked(chunks: AsyncIterator[bytes], sop_instance_uid: str) -> AsyncI
         yield bytes(head)
 
 
+def check(content: bytes, sop_instance_uid: str) -> None:
+    """The same for a whole file."""
+    _is_the_one(content[:_MOST_HEAD_BYTES], sop_instance_uid, is_whole=True)
+
+
 def _is_the_one(head: bytes, sop_instance_uid: str, *, is_whole: bool) -> bool:
     """False when more is needed to tell."""
     try:

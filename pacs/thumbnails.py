@@ -86,8 +86,8 @@ class Renderer:
         if not self._slots and not self._closed:
             self._slots = [asyncio.create_task(self._serve(), name="pictures") for _ in range(self._workers)]
 
-    async def render(self, source: Path, rendering: Rendering) -> Picture:
-        """The picture of the DICOM file at `source`.
+    async def render(self, source: Path | bytes, rendering: Rendering) -> Picture:
+        """The picture of the DICOM file at `source`, or of its content, which is better small.
 
         Raises NoPicture, whose `reason` says why there is none; OSError where the file cannot be read; RuntimeError
         where no worker can be started, or after `aclose`.

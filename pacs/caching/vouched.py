@@ -50,6 +50,10 @@ class VouchedCache:
         self._cache.remove(key)
         return None
 
+    def holds(self, key: Key) -> bool:
+        """Whether anything is kept under `key`, in whatever state."""
+        return self._cache.get(key) is not None
+
     def keys(self, series: SeriesRef) -> tuple[Key, ...]:
         """What is kept of a series."""
         return self._cache.keys(series.study, series.series)

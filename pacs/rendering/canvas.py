@@ -17,6 +17,9 @@ _LARGEST_RATIO = 10.0
 _SPACINGS = ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing", "PixelAspectRatio")
 # Each pixel of the picture is still an average of this many stored ones, a side.
 _OVERSAMPLING = 4
+# By how much more than the picture's size averages of whole pixels are left for the better, slower way of scaling;
+# 512 × 512 to 256 × 256 takes 0.06 ms with 1, 0.7 ms with 2.
+_THUMBNAIL_GAP, _GAP = 1.0, 2.0
 _PNG_LEVEL = 3
 
 
@@ -102,7 +105,8 @@ def encoded(pixels: NDArray[np.uint8], size: Size, rendering: Rendering) -> Pict
     """The greys or colours, scaled to `size`, as a file of the wanted type."""
     picture = pillow.fromarray(pixels)
     if picture.size != (size.width, size.height):
-        picture = picture.resize((size.width, size.height), pillow.Resampling.BICUBIC, reducing_gap=2.0)
+        gap = _THUMBNAIL_GAP if rendering.thumbnail else _GAP
+        picture = picture.resize((size.width, size.height), pillow.Resampling.BICUBIC, reducing_gap=gap)
     target = io.BytesIO()
     match rendering.content_type:
         case "image/png":

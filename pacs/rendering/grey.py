@@ -11,7 +11,7 @@ from pacs.rendering.image import Image
 from pacs.rendering.request import Window, WindowFunction
 
 _TABLE_ITEM_BYTES = 2
-_STATISTICS_SAMPLES = 1 << 16
+_STATISTICS_SAMPLES = 1 << 14
 _EXTREMES_PERCENT = 0.5
 
 Values = NDArray[np.float64]
@@ -35,7 +35,8 @@ def _by_table(pixels: NDArray[Any], tone: Callable[[NDArray[Any]], Grey]) -> Gre
         return tone(pixels)
     table = tone(np.arange(lowest, highest + 1, dtype=np.int32).astype(pixels.dtype))
     unsigned = pixels.view(f"u{pixels.dtype.itemsize}")
-    return np.asarray(table[unsigned - unsigned.dtype.type(lowest % (1 << 8 * pixels.dtype.itemsize))])
+    places = unsigned - unsigned.dtype.type(lowest % (1 << 8 * pixels.dtype.itemsize))
+    return np.asarray(np.take(table, places, mode="wrap"))  # none is outside: it is faster than to have that checked
 
 
 def _tone(pixels: NDArray[Any], image: Image, asked: Window | None) -> Callable[[NDArray[Any]], Grey]:

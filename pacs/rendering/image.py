@@ -1,44 +1,14 @@
-"""The description of an instance's pixels: the header that the renderer works from, read without the pixels."""
+"""The description of an instance's pixels, which the renderer works from, read without the pixels."""
 
-import struct
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
-from pydicom import dcmread
-from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
-from pacs.errors import NoPicture, NoPictureReason
+from pacs.errors import NoPicture
+from pacs.rendering.header import read_header
 
-_KEYWORDS = (
-    "SOPClassUID", "PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing", "PixelAspectRatio",
-    "SamplesPerPixel", "PhotometricInterpretation", "PlanarConfiguration", "NumberOfFrames", "Rows", "Columns",
-    "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "RepresentativeFrameNumber",
-    "PixelPaddingValue", "PixelPaddingRangeLimit", "FloatPixelPaddingValue", "DoubleFloatPixelPaddingValue",
-    "MaximumFractionalValue", "RescaleIntercept", "RescaleSlope", "DoseGridScaling", "ModalityLUTSequence",
-    "WindowCenter", "WindowWidth", "VOILUTFunction", "VOILUTSequence",
-    "RedPaletteColorLookupTableDescriptor", "GreenPaletteColorLookupTableDescriptor",
-    "BluePaletteColorLookupTableDescriptor",
-    "RedPaletteColorLookupTableData", "GreenPaletteColorLookupTableData", "BluePaletteColorLookupTableData",
-    "SegmentedRedPaletteColorLookupTableData", "SegmentedGreenPaletteColorLookupTableData",
-    "SegmentedBluePaletteColorLookupTableData",
-    "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence",
-    "ExtendedOffsetTable", "ExtendedOffsetTableLengths",
-)  # fmt: skip
-_TAGS: list[Any] = [tag_for_keyword(keyword) for keyword in _KEYWORDS]
-
-_PIXELS = {
-    (0x7FE0, 0x0008): "FloatPixelData",
-    (0x7FE0, 0x0009): "DoubleFloatPixelData",
-    (0x7FE0, 0x0010): "PixelData",
-}
-_PIXEL_VRS = {b"OB", b"OW", b"OF", b"OD", b"UN"}
-_UNDEFINED_LENGTH = b"\xff" * 4
-_REASONS_BY_CLASS: tuple[tuple[str, NoPictureReason], ...] = (
-    ("1.2.840.10008.5.1.4.1.1.88.", "report"),
-    ("1.2.840.10008.5.1.4.1.1.11.", "presentation_state"),
-)
 # Which functional group macro holds an attribute of the enhanced multi-frame objects (PS3.3 §C.7.6.16.2).
 _MACROS = {
     "WindowCenter": "FrameVOILUTSequence",
@@ -119,8 +89,8 @@ class Image:
 
 def read_image(file: BinaryIO, frame: int | None) -> Image:
     """The description of `frame` (1-based; None for one that represents the instance). Raises NoPicture."""
-    dataset, syntax = _header(file)
-    keyword, vr, encapsulated = _pixel_element(file, dataset)
+    header = read_header(file)
+    dataset, keyword = header.dataset, header.keyword
     frames = max(_integer(dataset, "NumberOfFrames", 1), 1)
     if frame is not None and frame > frames:
         raise NoPicture("no_such_frame")
@@ -130,11 +100,11 @@ def read_image(file: BinaryIO, frame: int | None) -> Image:
     )
     image = Image(
         dataset=dataset,
-        transfer_syntax=syntax,
+        transfer_syntax=header.transfer_syntax,
         keyword=keyword,
-        vr=vr,
-        starts_at=file.tell(),
-        encapsulated=encapsulated,
+        vr=header.vr,
+        starts_at=header.starts_at,
+        encapsulated=header.encapsulated,
         rows=_integer(dataset, "Rows", 0),
         columns=_integer(dataset, "Columns", 0),
         samples=samples,
@@ -148,39 +118,6 @@ def read_image(file: BinaryIO, frame: int | None) -> Image:
     if min(image.rows, image.columns, image.bits_allocated) < 1 or image.samples not in (1, 3):
         raise NoPicture("damaged" if image.samples in (1, 3) else "unsupported")
     return image
-
-
-def _header(file: BinaryIO) -> tuple[Dataset, UID]:
-    try:
-        dataset = dcmread(file, stop_before_pixels=True, force=True, specific_tags=_TAGS)
-        syntax = dataset.file_meta.get("TransferSyntaxUID")
-    except MemoryError:
-        raise
-    except Exception:  # pydicom raises errors of any kind on bytes that are no DICOM
-        raise NoPicture("not_dicom") from None
-    if not syntax:
-        raise NoPicture("not_dicom")
-    return dataset, UID(syntax)
-
-
-def _pixel_element(file: BinaryIO, dataset: Dataset) -> tuple[str, str, bool]:
-    """(keyword, VR, encapsulated) of the pixel data element; the file stands at its value then."""
-    _, little = dataset.original_encoding
-    order = "<" if little else ">"
-    head = file.read(8)
-    keyword = _PIXELS.get(struct.unpack(order + "HH", head[:4]) if len(head) == 8 else (0, 0))
-    if keyword is None:
-        raise _without_pixels(dataset)
-    # Files are found that are implicit where their transfer syntax says explicit: the bytes decide.
-    explicit = head[4:6] in _PIXEL_VRS
-    length = file.read(4) if explicit else head[4:]
-    return keyword, head[4:6].decode() if explicit else "OW", length == _UNDEFINED_LENGTH
-
-
-def _without_pixels(dataset: Dataset) -> NoPicture:
-    sop_class = str(dataset.get("SOPClassUID") or "")
-    reasons = (reason for prefix, reason in _REASONS_BY_CLASS if sop_class.startswith(prefix))
-    return NoPicture(next(reasons, "no_pixels"))
 
 
 def _representative(dataset: Dataset, frames: int) -> int:

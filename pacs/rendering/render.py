@@ -1,6 +1,7 @@
 """From a file to a picture, in this process: what the workers do."""
 
 from pathlib import Path
+from typing import BinaryIO
 
 from pacs.errors import NoPicture
 from pacs.rendering.canvas import cut_of, encoded, halvings, size_of, thinned, trimmed
@@ -26,9 +27,13 @@ _DECODED_AS = {"YBR_FULL_422": "YBR_FULL", "YBR_PARTIAL_420": "YBR_FULL", "YBR_I
 _CELLS = {8, 16, 32}
 
 
-def decode(path: Path, frame: int, memory_bytes: int) -> Frame:
+Source = Path | int
+"""A file by its name, or by the number under which it is open."""
+
+
+def decode(source: Source, frame: int, memory_bytes: int) -> Frame:
     """A frame of a compressed file. Raises NoPicture; OSError where the file cannot be read."""
-    with path.open("rb", _BUFFER_BYTES) as file:
+    with _opened(source) as file:
         image = read_image(file, frame)
         if not image.encapsulated or image.bits_allocated not in _CELLS:
             raise NoPicture("unsupported")
@@ -37,9 +42,9 @@ def decode(path: Path, frame: int, memory_bytes: int) -> Frame:
     return Frame(cells.tobytes(), image.bits_allocated, _DECODED_AS.get(photometric, photometric), image.frames)
 
 
-def render(path: Path, rendering: Rendering, memory_bytes: int) -> Picture:
+def render(source: Source, rendering: Rendering, memory_bytes: int) -> Picture:
     """The picture of the file. Raises NoPicture; OSError where the file cannot be read."""
-    with path.open("rb", _BUFFER_BYTES) as stored:
+    with _opened(source) as stored:
         file = inflated(stored, memory_bytes // _INFLATED_PART)
         image = read_image(file, rendering.frame)
         cut = cut_of(image, rendering.region)
@@ -52,3 +57,10 @@ def render(path: Path, rendering: Rendering, memory_bytes: int) -> Picture:
     if rendering.region is not None:
         shown = trimmed(shown, cut, rendering.region)
     return encoded(shown, size, rendering)
+
+
+def _opened(source: Source) -> BinaryIO:
+    """At its start, to be closed; what was open before stays so."""
+    file = open(source, "rb", _BUFFER_BYTES, closefd=isinstance(source, Path))  # noqa: SIM115  # who asked closes it
+    file.seek(0)
+    return file

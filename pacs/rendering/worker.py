@@ -83,12 +83,13 @@ def _answer(request: dict[str, Any], memory_bytes: int) -> bytes:
 
 
 def _done(request: dict[str, Any], memory_bytes: int) -> bytes:
-    path = Path(request.pop("path"))
+    path = request.pop("path")
+    source = Path(path) if isinstance(path, str) else path
     if "viewport" not in request:
-        frame = decode(path, request["frame"], memory_bytes)
+        frame = decode(source, request["frame"], memory_bytes)
         told = {"bits_allocated": frame.bits_allocated, "photometric": frame.photometric, "frames": frame.frames}
         return packed(told, frame.body)
-    picture = render(path, _rendering(request), memory_bytes)
+    picture = render(source, _rendering(request), memory_bytes)
     return packed({"width": picture.width, "height": picture.height}, picture.body)
 
 

@@ -73,6 +73,18 @@ async def test_every_picture_file_of_pydicom_is_shown(renderer: Renderer) -> Non
     assert set(outcomes.values()) == {"shown", "too_large", "not_dicom", "damaged", "no_pixels", "report"}
 
 
+async def test_content_is_shown_as_its_file_is_and_nothing_of_the_one_before() -> None:
+    renderer = Renderer(workers=1)
+    try:
+        for name in ("examples_rgb_color.dcm", "CT_small.dcm", "MR_small.dcm", "693_J2KI.dcm"):
+            path = wheel_file(name)
+            assert await renderer.render(path.read_bytes(), THUMBNAIL) == await renderer.render(path, THUMBNAIL), name
+        with pytest.raises(NoPicture, match=NO_PICTURE["not_dicom"]):
+            await renderer.render(b"", THUMBNAIL)
+    finally:
+        await renderer.aclose()
+
+
 async def test_reports_and_presentation_states_say_why_they_have_no_picture(renderer: Renderer, tmp_path: Path) -> None:
     state = save(dataset(SOPClassUID="1.2.840.10008.5.1.4.1.1.11.1"), tmp_path / "state.dcm")
 
