@@ -147,5 +147,5 @@ async def test_a_url_that_is_none_and_a_server_that_is_gone_are_explained() -> N
     ["mongodb://nobody.invalid/?serverSelectionTimeoutMS=200", "mongodb+srv://nobody.invalid/?connectTimeoutMS=200"],
 )
 async def test_a_name_that_is_not_known_now_may_be_known_soon(url: str) -> None:
-    with pytest.raises(StoreUnavailable, match="no database answers at nobody.invalid"):
+    with pytest.raises(StoreUnavailable, match=r"no database answers at nobody\.invalid"):
         await open_store(url, NO_DIRECTORY, wait_seconds=0.1)
