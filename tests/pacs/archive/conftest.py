@@ -6,6 +6,7 @@ import pytest
 from pacs.archive.options import ArchiveOptions
 from pacs.archive.worklist import Worklist
 from tests.pacs.archive.serving import Archive, running
+from tests.pacs.archive.ups_server import Client, serving
 
 
 @pytest.fixture
@@ -28,3 +29,10 @@ async def worklist(tmp_path: Path) -> AsyncIterator[Worklist]:
     await made.open()
     yield made
     await made.close()
+
+
+@pytest.fixture
+async def client(tmp_path: Path) -> AsyncIterator[Client]:
+    """A client of an empty worklist over HTTP."""
+    async with serving(tmp_path / "worklist.sqlite") as url, Client(base_url=url, trust_env=False) as client:
+        yield client

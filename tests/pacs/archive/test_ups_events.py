@@ -17,12 +17,6 @@ GLOBAL, FILTERED = "1.2.840.10008.5.1.4.34.5", "1.2.840.10008.5.1.4.34.5.1"
 STATE_REPORT, CANCEL_REQUESTED, PROGRESS_REPORT, ASSIGNED = 1, 2, 3, 5
 
 
-@pytest.fixture
-async def client(tmp_path: Path) -> AsyncIterator[Client]:
-    async with serving(tmp_path / "worklist.sqlite") as url, Client(base_url=url, trust_env=False) as client:
-        yield client
-
-
 @asynccontextmanager
 async def listening(client: Client, uid: str, ae_title: str = "WATCHER", query: str = "") -> AsyncIterator["Reports"]:
     """A WebSocket opened first, so that nothing is missed, then the subscription."""

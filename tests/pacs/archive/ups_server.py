@@ -18,6 +18,21 @@ from pacs.workitem_check import checked
 from tests.pacs.workitem_examples import minimal
 
 JSON = {"Content-Type": "application/dicom+json"}
+PERFORMED: JSONDataset = {
+    "00741216": {
+        "vr": "SQ",
+        "Value": [
+            {
+                "00404028": {"vr": "SQ", "Value": [{"00080100": {"vr": "SH", "Value": ["NGV"]}}]},
+                "00404050": {"vr": "DT", "Value": ["20000101120500"]},
+                "00404051": {"vr": "DT", "Value": ["20000101122000"]},
+                "00404019": {"vr": "SQ", "Value": [{"00080100": {"vr": "SH", "Value": ["CT"]}}]},
+                "00404033": {"vr": "SQ"},
+            }
+        ],
+    }
+}
+"""What a workitem must have been given before it is completed."""
 
 
 @asynccontextmanager
