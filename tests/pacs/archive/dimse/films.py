@@ -1,12 +1,25 @@
-"""Print objects as a modality sends them."""
+"""Print objects as a modality sends them, and the page that they make."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 from pydicom.dataset import Dataset
+from pynetdicom.sop_class import (  # type: ignore[attr-defined]  # made at import
+    BasicColorImageBox,
+    BasicFilmBox,
+    BasicFilmSession,
+    BasicGrayscaleImageBox,
+)
+
+from pacs.archive.dimse.printing.film import compose
+from pacs.archive.dimse.printing.memory import PrinterMemory
+from pacs.archive.dimse.printing.session import PrintSession
 
 SESSION_UID, FILM_UID = "1.2.3.1", "1.2.3.2"
+DARK_LEFT = np.repeat(np.array([[0, 255]], dtype=np.uint8), 50, axis=1).repeat(100, axis=0)
 
 
 def attributes(**values: Any) -> Dataset:
@@ -53,3 +66,35 @@ def image_box(item: Dataset | None, *, color: bool = False, **values: Any) -> Da
     keyword = "BasicColorImageSequence" if color else "BasicGrayscaleImageSequence"
     setattr(changes, keyword, [] if item is None else [item])
     return changes
+
+
+class Film:
+    """A film session with one film box, and the page as it would be printed."""
+
+    def __init__(self, prints: Path, box: Dataset, *, color: bool = False, memory: PrinterMemory | None = None) -> None:
+        self.color = color
+        self.session = PrintSession(prints, memory)
+        self.session.create(BasicFilmSession, SESSION_UID, attributes(FilmSessionLabel="Film"))
+        _, answer = self.session.create(BasicFilmBox, FILM_UID, box, color=color)
+        assert answer is not None
+        self.images = [str(item.ReferencedSOPInstanceUID) for item in answer.ReferencedImageBoxSequence]
+
+    def put(self, item: Dataset | None, at: int = 0, **values: Any) -> int:
+        sop_class = BasicColorImageBox if self.color else BasicGrayscaleImageBox
+        return self.session.set(sop_class, self.images[at], image_box(item, color=self.color, **values))[0]
+
+    def page(self) -> Image.Image:
+        assert self.session._session is not None
+        return compose(self.session._session.films[FILM_UID].sheet(""))
+
+
+def shades(page: Image.Image, *, rows: int = 1, columns: int = 2) -> list[list[int]]:
+    """The gray in the middle of each field of a page that is divided evenly."""
+    gray = page.convert("L")
+    return [
+        [
+            gray.getpixel((int((x + 0.5) * page.width / columns), int((y + 0.5) * page.height / rows)))  # type: ignore[misc]
+            for x in range(columns)
+        ]
+        for y in range(rows)
+    ]
