@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -34,15 +34,17 @@ class MediaRange:
 
     name: str
     parameters: Mapping[str, str]
+    refused: frozenset[str] = frozenset()
+    """Names that the client will not have, whatever else it takes: `q=0` (RFC 9110 §12.4.2)."""
 
     def admits(self, name: str) -> bool:
         """Whether a media type falls under this range."""
-        return self.name in {name, "*/*", name.partition("/")[0] + "/*"}
+        return self.name in {name, "*/*", name.partition("/")[0] + "/*"} and name not in self.refused
 
     def admits_within(self, name: str) -> bool:
         """Whether a media type falls under this range alone, or as the type of the parts of a multipart body."""
         wanted = self.parameters.get("type", "*/*") if self.admits(MULTIPART) else self.name
-        return MediaRange(wanted.lower(), {}).admits(name)
+        return MediaRange(wanted.lower(), {}, self.refused).admits(name)
 
     @property
     def quality(self) -> float:
@@ -56,8 +58,9 @@ class MediaRange:
 def media_ranges(request: Request) -> list[MediaRange]:
     """What the client accepts, best first: the `accept` query parameter, else the header, else anything."""
     text = request.query_params.get("accept") or ", ".join(request.headers.getlist("accept")) or "*/*"
-    ranges = [parse_media_type(part) for part in _split(text)]
-    return sorted((found for found in ranges if found.quality > 0), key=lambda found: -found.quality)
+    ranges = sorted(map(parse_media_type, _split(text)), key=lambda found: -found.quality)
+    refused = frozenset(found.name for found in ranges if found.quality == 0 and not found.parameters.keys() - {"q"})
+    return [replace(found, refused=refused - {found.name}) for found in ranges if found.quality > 0]
 
 
 def parse_media_type(text: str) -> MediaRange:

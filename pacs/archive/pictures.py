@@ -1,8 +1,10 @@
 """Rendered resources and thumbnails (PS3.18 §10.4.1.1.3, §10.4.1.1.7), of studies, series, instances and frames."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 from starlette.exceptions import HTTPException
@@ -23,6 +25,7 @@ from pacs.thumbnails import Renderer
 
 _CACHE = "private, max-age=31536000, immutable"
 _MOST_FRAMES = 100
+_MOST_KINDS = 30
 _STATUSES = {"no_such_frame": 404, "no_such_region": 400}
 
 
@@ -72,6 +75,8 @@ class PictureService:
         self, request: Request, instances: list[Instance], rendering: Rendering, warnings: Sequence[str] = ()
     ) -> Response:
         numbers = frame_numbers(request.path_params["frames"]) if "frames" in request.path_params else [None]
+        if rendering.thumbnail:
+            numbers = numbers[:1]  # a single image, of however many frames (§10.4.3.3.4)
         if len(numbers) > _MOST_FRAMES:
             raise HTTPException(400, f"more than {_MOST_FRAMES} pictures at once")
         ranges = http.media_ranges(request)
@@ -122,8 +127,12 @@ async def _whole(picture: Picture) -> AsyncGenerator[bytes, None]:
 
 
 def _candidates(instances: Sequence[Instance]) -> list[Instance]:
-    """The one in the middle shows most; objects without pictures may lie there, so the first and last are tried too."""
-    return list(dict.fromkeys((instances[len(instances) // 2], instances[0], instances[-1])))
+    """The one in the middle shows most; as it may have no picture, others of every kind are tried after it."""
+    kinds: dict[tuple[str, str], list[Instance]] = defaultdict(list)
+    for instance in instances:
+        kinds[instance.series_instance_uid, instance.sop_class_uid].append(instance)
+    middles = (found[len(found) // 2] for found in (instances, *kinds.values()))
+    return list(dict.fromkeys((next(middles), instances[0], instances[-1], *islice(middles, _MOST_KINDS))))
 
 
 def _content_type(request: Request) -> ContentType:

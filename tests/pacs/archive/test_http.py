@@ -93,6 +93,15 @@ def test_media_types_keep_their_quoted_parameters() -> None:
     assert found.parameters == {"type": "application/dicom", "transfer-syntax": "*", "boundary": 'a;b"c'}
 
 
+def test_what_has_a_quality_of_zero_is_not_given_under_a_wider_range() -> None:
+    (anything,) = media_ranges(request(headers={"Accept": "image/jpeg;q=0, */*, image/gif; q=0.0"}))
+    assert [anything.admits(name) for name in ("image/jpeg", "image/gif", "image/png")] == [False, False, True]
+    assert not anything.admits_within("image/jpeg")
+    header = 'multipart/related; type="a/b", multipart/related; type="c/d"; q=0'
+    (parts,) = media_ranges(request(headers={"Accept": header}))
+    assert parts.admits("multipart/related")
+
+
 def test_the_accept_parameter_wins_over_the_header_and_the_best_comes_first() -> None:
     header = 'image/png;q=0.5, multipart/related; type="a/b, c", */*;q=0'
     assert [found.name for found in media_ranges(request(headers={"Accept": header}))] == [

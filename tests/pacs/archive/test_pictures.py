@@ -3,11 +3,12 @@ from pathlib import Path
 
 import httpx
 import numpy as np
+import pydicom
 from numpy.typing import NDArray
 from PIL import Image
 
 from pacs.archive.options import ArchiveOptions
-from tests.pacs.archive.samples import dataset, encode, instance
+from tests.pacs.archive.samples import dataset, encode, instance, wheel_file
 from tests.pacs.archive.serving import Archive, parts_of, running
 from tests.pacs.archive.test_wado import store
 
@@ -142,6 +143,22 @@ async def test_several_frames_are_a_picture_each(archive: Archive) -> None:
     assert one == alone[1]
     assert (await archive.get(f"{url}/frames/2,1/rendered", "image/png")).status_code == 406
     assert (await archive.get(f"{url}/frames/3,1/rendered")).status_code == 404
+    thumbnail = await archive.get(f"{url}/frames/2,1/thumbnail")
+    assert thumbnail.content == (await archive.get(f"{url}/frames/2/thumbnail", "image/jpeg")).content
+
+
+async def test_the_only_picture_of_a_study_is_found_wherever_it_lies(archive: Archive) -> None:
+    ct = pydicom.dcmread(wheel_file("CT_small.dcm"))
+    same = {"StudyInstanceUID": ct.StudyInstanceUID, "PatientID": ct.PatientID}
+    ct.SeriesNumber = 3
+    without = [
+        instance(
+            **same, SeriesInstanceUID=f"1.2.3.1.{number}", SOPInstanceUID=f"1.2.3.1.{number}.1", SeriesNumber=number
+        )
+        for number in (1, 2, 4, 5, 6, 7, 8)
+    ]
+    await archive.store(encode(ct), *without)
+    assert (await archive.get(f"/studies/{ct.StudyInstanceUID}/thumbnail")).status_code == 200
 
 
 async def test_deleting_is_off_unless_allowed(archive: Archive) -> None:
