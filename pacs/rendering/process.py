@@ -122,12 +122,22 @@ class Worker:
         return message, body
 
     async def stop(self) -> None:
-        """Ends the process, at once, and waits until it and its pipes are gone."""
+        """Ends the process, at once, and waits until it and its pipes are gone, even when it is cancelled meanwhile."""
         with suppress(ProcessLookupError):
             self._process.kill()
         self._desk.close()
-        with suppress(ConnectionError):
-            await self._process.communicate()
+        cancelled: asyncio.CancelledError | None = None
+        while True:  # soon done: nothing survives the signal
+            try:
+                await self._process.communicate()
+            except asyncio.CancelledError as error:
+                cancelled = error
+                continue
+            except ConnectionError:
+                pass
+            break
+        if cancelled is not None:
+            raise cancelled
 
     async def _ask(self, request: Mapping[str, Any]) -> tuple[dict[str, Any], bytes]:
         self._requests.write(packed(request))
