@@ -2,7 +2,9 @@
 
 import json
 import re
+from ipaddress import ip_address, ip_network
 from pathlib import Path
+from types import UnionType
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,7 +17,7 @@ from tests.deploy.compose import COMPOSE, REPLICAS, SERVICES, dot_env, filled, n
 from tests.deploy.dockerfile import instructions, named
 
 TEXT, WORDS, TABLE, YES = str, list, dict, bool
-SERVICE_KEYS: dict[str, type] = {
+SERVICE_KEYS: dict[str, type | UnionType] = {
     "build": TABLE,
     "cap_drop": WORDS,
     "command": WORDS,
@@ -23,10 +25,11 @@ SERVICE_KEYS: dict[str, type] = {
     "entrypoint": WORDS,
     "env_file": TEXT,
     "environment": TABLE,
+    "extra_hosts": WORDS,
     "healthcheck": TABLE,
     "image": TEXT,
     "init": YES,
-    "networks": WORDS,
+    "networks": WORDS | TABLE,
     "ports": WORDS,
     "restart": TEXT,
     "secrets": WORDS,
@@ -38,13 +41,14 @@ SERVICE_KEYS: dict[str, type] = {
 CONDITIONS = {"service_started", "service_healthy", "service_completed_successfully"}
 DURATION = re.compile(r"\d+(ms|s|m|h)")
 NGINX = (DEPLOY / "nginx" / "dicom-graph.conf").read_text(encoding="utf-8")
+(FRONT,) = COMPOSE["networks"]["front"]["ipam"]["config"]
 each_service = pytest.mark.parametrize("name", SERVICES)
 
 
 @each_service
 def test_a_service_is_made_of_what_the_specification_knows(name: str) -> None:
     service = SERVICES[name]
-    assert {key: type(value) for key, value in service.items()} == {key: SERVICE_KEYS[key] for key in service}
+    assert [key for key, value in service.items() if not isinstance(value, SERVICE_KEYS[key])] == []
     assert service["restart"] in ("unless-stopped", "on-failure")
     assert DURATION.fullmatch(service.get("stop_grace_period", "1s"))
     assert service.get("build", {}).keys() <= {"context", "dockerfile"}
@@ -137,12 +141,21 @@ def test_the_settings_of_a_replica_are_settings_and_hold_together(
     for url in (settings.pacs_url, settings.worklist_url, settings.reconcile_url):
         assert networks(urlsplit(url or "").hostname or "") & networks(name)
     assert networks("nginx") & networks(name) == {"front"}
-    assert COMPOSE["networks"]["front"]["ipam"]["config"] == [{"subnet": settings.forwarded_allow_ips[0]}]
+    assert FRONT["subnet"] == settings.forwarded_allow_ips[0]
 
 
-def test_replicas_differ_in_their_volumes_alone() -> None:
+def test_replicas_differ_in_their_volumes_and_addresses_alone() -> None:
     one, other = (SERVICES[name] for name in REPLICAS)
-    assert {key for key in one if one[key] != other[key]} == {"volumes"}
+    assert {key for key in one if one[key] != other[key]} == {"volumes", "networks"}
+    assert networks(REPLICAS[0]) == networks(REPLICAS[1])
+
+
+def test_nginx_starts_and_finds_the_replicas_again_whichever_was_down_or_made_anew() -> None:
+    addresses = {name: SERVICES[name]["networks"]["front"]["ipv4_address"] for name in REPLICAS}
+    assert dict(entry.split(":") for entry in SERVICES["nginx"]["extra_hosts"]) == addresses
+    for address in map(ip_address, addresses.values()):
+        assert address in ip_network(FRONT["subnet"])
+        assert address not in ip_network(FRONT["ip_range"]), "another container could have it"
 
 
 def test_ports_and_names_agree() -> None:
