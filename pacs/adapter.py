@@ -71,6 +71,7 @@ class Pacs:
     def forget(self, study: str) -> None:
         """Drops what is kept of a study: it has changed, or may have."""
         self._flights.part()
+        self.pictures.part()
         self._cache.drop(study)
 
     async def ping(self) -> None:

@@ -88,6 +88,10 @@ class Pictures:
         """Ends the processes that make pictures."""
         await self.renderer.aclose()
 
+    def part(self) -> None:
+        """From now on nobody joins the making of a picture that is under way: its object may have changed."""
+        self._flights.part()
+
     async def thumbnail(self, study: str, series: str, instance: str, size: int, turn: Turn = _NO_TURN) -> Thumbnail:
         """A JPEG of at most `size` pixels a side. `NoPicture` says why there is none; and the errors of the PACS.
 

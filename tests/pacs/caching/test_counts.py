@@ -15,17 +15,25 @@ from tests.pacs.scripted import Exchange, ScriptedPacs, scripted_pacs
 PLACE = {"00100020": "P1", "0020000D": "1.1", "0020000E": "1.1.1"}
 
 
+JPEG = b"\xff\xd8\xff"
+
+
 @dataclass
 class Foreign:
-    """A series with some instances; `says_patients` whether its rows of instances name the patient."""
+    """A series with some instances; `says_patients` whether its rows of instances name the patient.
+
+    It has a `picture` of each, which it begins with as it comes by a request, and sends when `may_send` is set.
+    """
 
     numbers: list[int] = field(default_factory=lambda: [1, 2])
     says_patients: bool = True
     counts: bool = True
     fails: bool = False
+    picture: bytes = JPEG
+    may_send: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def answer(self, exchange: Exchange) -> None:
-        """Searches for studies, series and instances; nothing else."""
+        """Searches for studies, series and instances, and thumbnails; nothing else."""
         path = exchange.target.removeprefix("/dicom-web/").partition("?")[0]
         if "PatientID=" in exchange.target and "PatientID=P1&" not in exchange.target:
             await exchange.json([])
@@ -36,6 +44,10 @@ class Foreign:
         elif path == "instances":
             place = PLACE if self.says_patients else {k: v for k, v in PLACE.items() if k != "00100020"}
             await exchange.json([row(place, {"00080018": f"1.9.{n}", "00200013": n}) for n in self.numbers])
+        elif path.endswith("/thumbnail"):
+            picture = self.picture
+            await self.may_send.wait()
+            await exchange.answer(200, picture, "image/jpeg")
         elif path == "studies":
             await exchange.json([row({k: PLACE[k] for k in ("00100020", "0020000D")}, {})])
         else:
@@ -84,6 +96,29 @@ async def test_another_count_is_another_state(foreign: Foreign) -> None:
         assert await read(pacs) == [1, 2, 3]
         assert await read(pacs, "P2") == []
         await pacs.aclose()
+
+
+async def test_who_asks_after_an_event_does_not_get_the_picture_of_before(foreign: Foreign) -> None:
+    async with scripted_pacs(foreign.answer) as server:
+        pacs = Pacs(server.address(), cache_bytes=1_000_000)
+        place = "1.1", "1.1.1", "1.9.1"
+        before = asyncio.create_task(pacs.pictures.thumbnail(*place, 8))
+        await until_asked(server, "/thumbnail", 1)
+        foreign.picture = JPEG + b"another"
+        pacs.forget("1.1")
+        after = asyncio.create_task(pacs.pictures.thumbnail(*place, 8))
+        await until_asked(server, "/thumbnail", 2)
+        foreign.may_send.set()
+        assert (await before).body == JPEG
+        assert (await after).body == foreign.picture
+        assert (await pacs.pictures.thumbnail(*place, 8)).body == foreign.picture
+        await pacs.aclose()
+
+
+async def until_asked(server: ScriptedPacs, what: str, times: int) -> None:
+    async with asyncio.timeout(5):
+        while sum(what in target for target in server.targets) < times:
+            await asyncio.sleep(0.005)
 
 
 @pytest.mark.parametrize(
