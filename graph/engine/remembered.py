@@ -11,6 +11,9 @@ from strawberry.schema.schema_converter import GraphQLCoreConverter
 
 from graph.engine.selections import Completion
 
+_LONGEST_REMEMBERED = 1_000
+"""Characters of the texts in an answer; who keeps the object counts 1,000 bytes for it, whatever clients ask for."""
+
 
 class Memory(Protocol):
     """Where an object remembers: the plan, whatever else went into the JSON, and the JSON."""
@@ -42,7 +45,8 @@ def remembering(type_: GraphQLObjectType, plan: Completion) -> Completion:
             answer: dict[str, Any] = last[2]
             return answer
         completed = plan(item)
-        memory.completed = plan, depends_on, completed
+        if sum(len(value) for value in completed.values() if type(value) is str) <= _LONGEST_REMEMBERED:
+            memory.completed = plan, depends_on, completed
         return completed
 
     return complete

@@ -7,7 +7,12 @@ import pytest
 from starlette.applications import Starlette
 
 from graph.app import create_app
+from graph.engine.remembered import remembering
+from graph.links import Links
+from graph.schema import contract_schema
+from graph.schema.exams import Instance, Scope
 from graph.settings import Settings
+from pacs.attributes import KeptDataset
 from tests.graph.api import Api
 from tests.samples import Exam
 
@@ -52,3 +57,19 @@ async def test_answers_are_the_same_in_any_order_of_queries_and_under_any_name(
                     found = await answer(app, host, selection, patient_id)
                     assert found == await answer(slow, host, selection, patient_id)
                     assert found.count(b"sopInstanceUID") in (0, ROWS)
+
+
+@pytest.mark.parametrize(("aliases", "made"), [(1, 1), (20, 2)])
+def test_an_answer_that_would_take_much_memory_is_not_remembered(aliases: int, made: int) -> None:
+    kept = KeptDataset({})
+    instance = Instance(dataset=kept, scope=Scope("P1", Links("http://127.0.0.1:8000")))
+    answers: list[dict[str, str]] = []
+
+    def plan(_: object) -> dict[str, str]:
+        answers.append({f"url{number}": "x" * 300 for number in range(aliases)})
+        return answers[-1]
+
+    complete = remembering(contract_schema()._schema.type_map["Instance"], plan)  # type: ignore[arg-type]  # an object
+    assert complete(instance) == complete(instance)
+    assert len(answers) == made
+    assert (kept.completed is None) == (made > 1)
