@@ -23,7 +23,9 @@ from pacs.frames import ANY_FRAMES, retrieve_frames
 from pacs.instances import InstanceReader
 from pacs.multipart import Part
 from pacs.orthanc import api_address
+from pacs.orthanc_door import OrthancDoor
 from pacs.orthanc_files import OrthancFiles
+from pacs.orthanc_store import OrthancStore
 from pacs.owners import of_patient
 from pacs.pictures import Pictures
 from pacs.queries import Match, Wanted, exact
@@ -48,19 +50,21 @@ class Pacs:
         vouched = VouchedCache(self._cache, self._witness)
         self._instances = CachedInstances(vouched, reader.read)
         orthanc = api_address(address)
-        self._orthanc = OrthancFiles(orthanc) if orthanc else None
-        self._small_files = SmallFiles(orthanc, self._orthanc.is_there) if orthanc and self._orthanc else None
+        self._door = OrthancDoor(orthanc) if orthanc else None
+        self._orthanc = OrthancFiles(self._door) if self._door else None
+        self._small_files = SmallFiles(orthanc, self._door.is_open) if orthanc and self._door else None
         self.pictures = Pictures(self._web, self.retrieve, vouched, self._small_files)
         self._decoding = Decoding(self._web, known=address.decodes_queries)
-        self._storing = Storing(self._web, self._studies, self.retrieve)
+        past_stow = OrthancStore(self._door) if self._door else None
+        self._storing = Storing(self._web, self._studies, self.retrieve, past_stow)
 
     async def aclose(self) -> None:
         """Closes all connections, and ends the makers of pictures."""
         await self.pictures.aclose()
         await self._witness.aclose()
-        for files in (self._orthanc, self._small_files):
-            if files is not None:
-                await files.aclose()
+        for ways in (self._door, self._small_files):
+            if ways is not None:
+                await ways.aclose()
         await self._web.aclose()
 
     @property

@@ -9,6 +9,7 @@ from pacs import stow
 from pacs.dicomweb import DicomWeb
 from pacs.duplicates import same_object
 from pacs.errors import Conflict, NotFound, PacsError, PacsFault, PacsUnavailable, Refused
+from pacs.orthanc_store import OrthancStore, Said
 from pacs.queries import Match
 from pacs.stow import NewObject
 from pacs.studies import ObjectFile, Studies
@@ -26,10 +27,13 @@ Retrieve = Callable[[str, str, str], AbstractAsyncContextManager[ObjectFile]]
 class Storing:
     """Stores in one PACS. Objects with the same UID, in whichever calls, are stored one after another."""
 
-    def __init__(self, web: DicomWeb, studies: Studies, retrieve: Retrieve) -> None:
+    def __init__(
+        self, web: DicomWeb, studies: Studies, retrieve: Retrieve, orthanc: OrthancStore | None = None
+    ) -> None:
         self._web = web
         self._studies = studies
         self._retrieve = retrieve
+        self._orthanc = orthanc
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def store(self, objects: Sequence[NewObject]) -> list[Outcome]:
@@ -60,7 +64,25 @@ class Storing:
                 told = await self._known(batch)
             except PacsError as error:
                 return dict.fromkeys((one.uid for one in batch), error)
-            return told | await self._send([one for one in batch if one.uid not in told])
+            for send in (self._send_to_orthanc, self._send):
+                told |= await send([one for one in batch if one.uid not in told])
+            return told
+
+    async def _send_to_orthanc(self, batch: Sequence[NewObject]) -> dict[str, Outcome]:
+        """What Orthanc itself says of those that it takes past its DICOMweb plugin."""
+        told: dict[str, Outcome] = {}
+        for one in batch:
+            try:
+                said = await self._orthanc.store(one) if self._orthanc else None
+                if said is Said.KNOWN:  # it has come by another way since we asked
+                    told |= {one.uid: None} | await self._known([one])
+                elif said is Said.FILTERED:
+                    raise Refused("the PACS did not store the object: a script of Orthanc keeps it out")
+                elif said is Said.STORED:
+                    told[one.uid] = None
+            except PacsError as error:
+                told[one.uid] = error
+        return told
 
     async def _send(self, batch: Sequence[NewObject]) -> dict[str, Outcome]:
         if not batch:

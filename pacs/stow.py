@@ -6,14 +6,13 @@ from dataclasses import dataclass
 
 from pacs import multipart
 from pacs.attributes import Dataset
-from pacs.blocks import read_ahead
+from pacs.blocks import BLOCK_BYTES, blocks_of, read_ahead
 from pacs.dicomweb import DICOM_JSON, INSUFFICIENT_STORAGE, NO_SPACE, Answer, DicomWeb
 from pacs.errors import Conflict, PacsError, PacsFault, Refused
 from pacs.part10 import Part10Header
 from pacs.sources import ReadableFile
 
-_DICOM = "application/dicom"
-_BLOCK_BYTES = 1024 * 1024
+DICOM = "application/dicom"
 _DUPLICATE = 0x0111
 _REFUSALS = frozenset({400, 409, 413, 415, 422, INSUFFICIENT_STORAGE})
 _REASONS = {
@@ -48,7 +47,7 @@ async def store(web: DicomWeb, objects: Sequence[NewObject]) -> list[PacsError |
     server gives none. Raises the `PacsError` that hit the request as a whole.
     """
     boundary = multipart.new_boundary()
-    heads = [multipart.opening(boundary, _DICOM, first=not number) for number in range(len(objects))]
+    heads = [multipart.opening(boundary, DICOM, first=not number) for number in range(len(objects))]
     tail = multipart.closing(boundary)
     size = sum(map(len, heads)) + sum(one.size for one in objects) + len(tail)
     async with aclosing(read_ahead(_blocks(heads, objects, tail))) as content:
@@ -57,7 +56,7 @@ async def store(web: DicomWeb, objects: Sequence[NewObject]) -> list[PacsError |
             "studies",
             headers={
                 "Accept": DICOM_JSON,
-                "Content-Type": f'multipart/related; type="{_DICOM}"; boundary={boundary}',
+                "Content-Type": f'multipart/related; type="{DICOM}"; boundary={boundary}',
                 "Content-Length": str(size),
             },
             content=content,
@@ -73,13 +72,12 @@ async def store(web: DicomWeb, objects: Sequence[NewObject]) -> list[PacsError |
 
 
 def _blocks(heads: Sequence[bytes], objects: Sequence[NewObject], tail: bytes) -> Iterator[bytes]:
-    """The body in blocks of about `_BLOCK_BYTES`, of several small files or of a part of a large one."""
+    """The body in blocks of about `BLOCK_BYTES`, of several small files or of a part of a large one."""
     waiting: list[bytes] = []
     for head, one in zip(heads, objects, strict=True):
         waiting.append(head)
-        one.file.seek(0)
-        while piece := one.file.read(_BLOCK_BYTES):
-            if sum(map(len, waiting)) + len(piece) > _BLOCK_BYTES:
+        for piece in blocks_of(one.file):
+            if sum(map(len, waiting)) + len(piece) > BLOCK_BYTES:
                 yield b"".join(waiting)
                 waiting = []
             waiting.append(piece)

@@ -71,16 +71,16 @@ async def served(tmp_path: Path, pacs_url: str, **more: Any) -> AsyncIterator[Ap
 async def test_who_is_known_and_trusts_the_authority_gets_everything(
     tmp_path: Path, https_port: int, authority: Authority, door: dict[str, Any]
 ) -> None:
-    image = Exam().image()
+    image = Exam().image(Rows=4000, Columns=2500, PixelData=bytes(LARGE))
     async with served(tmp_path, url(https_port), pacs_ca_file=authority.ca_pem, **door) as api:
-        (result,) = await api.upload(image.content)
+        (result, another) = await api.upload(image.content, Exam().image().content)
         nodes = (await api.ask(STUDIES, p=image.patient_id))["studies"]["nodes"]
         file = await api.http.get(
             f"/exams/studies/{image.study}/series/{image.series}/instance/{image.instance}",
             params={"fileType": "application/dicom"},
         )
 
-    assert result["error"] is None
+    assert result["error"] is None is another["error"]
     assert nodes == [{"studyInstanceUID": image.study}]
     assert file.content == image.content
 

@@ -1,0 +1,64 @@
+"""Objects straight into Orthanc, past its DICOMweb plugin.
+
+Measured on 1.10.1: an object of 100 MB takes 430 ms, 390 of them Orthanc's processor time; by STOW-RS 490 and 440 ms.
+Small ones cost more this way, since each is a request.
+"""
+
+from contextlib import aclosing
+from enum import Enum
+from typing import Any
+
+from pacs.blocks import blocks_of, read_ahead
+from pacs.dicomweb import Answer
+from pacs.errors import NotFound, PacsFault, PacsUnauthorized, PacsUnavailable
+from pacs.orthanc_door import OrthancDoor
+from pacs.stow import DICOM, NewObject
+
+_LEAST_BYTES = 4 * 1024 * 1024
+"""Of an object of 0.5 MB Orthanc saves 0.5 ms of processor time, and the request costs us 0.7 ms (measured)."""
+
+_NEVER_TAKEN = frozenset({405, 501})
+
+
+class Said(Enum):
+    """What Orthanc says of an object."""
+
+    STORED = "Success"
+    KNOWN = "AlreadyStored"
+    """One with the same patient, study, series and instance, which it keeps."""
+    FILTERED = "FilteredOut"
+    """Its administrator's script does not take it. The DICOMweb plugin says of such that they are stored (measured)."""
+
+
+class OrthancStore:
+    """Stores large objects, one a request, where there is an Orthanc behind `door` and it takes any."""
+
+    def __init__(self, door: OrthancDoor) -> None:
+        self._door = door
+        self._takes_none = False
+
+    async def store(self, new: NewObject) -> Said | None:
+        """What became of it; None when it is left to STOW-RS, which has more words for a refusal. `PacsTimeout`."""
+        if new.size < _LEAST_BYTES or self._takes_none or not await self._door.is_open():
+            return None
+        headers = {"Content-Type": DICOM, "Content-Length": str(new.size)}
+        try:
+            async with aclosing(read_ahead(blocks_of(new.file))) as content:
+                answer = await self._door.web.request(
+                    "POST", "instances", headers=headers, content=content, accept_errors=_NEVER_TAKEN
+                )
+        except (PacsUnauthorized, NotFound):  # some of Orthanc's doors are closed: this one stays so
+            self._takes_none = True
+            return None
+        except (PacsFault, PacsUnavailable):
+            return None
+        self._takes_none |= answer.status in _NEVER_TAKEN
+        return _said(answer)
+
+
+def _said(answer: Answer) -> Said | None:
+    try:
+        json: Any = answer.json()
+        return Said(json["Status"])
+    except (PacsFault, TypeError, KeyError, ValueError):
+        return None
