@@ -27,7 +27,7 @@ def references(request: JSONDataset) -> list[Reference]:
 
 def result(commitment: Commitment) -> JSONDataset:
     """What became of the objects that a request lists; all of them are there. Its `reasons` must be known."""
-    assert commitment.reasons is not None  # noqa: S101 - only what was looked at has a result
+    assert commitment.reasons is not None  # noqa: S101  # only what was looked at has a result
     pairs = list(zip(commitment.references, commitment.reasons, strict=True))
     flat = [(one, reason) for one, reason in pairs if one.study_instance_uid is None]
     placed = [(one, reason) for one, reason in pairs if one.study_instance_uid is not None]

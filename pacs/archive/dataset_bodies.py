@@ -64,7 +64,7 @@ class Body:
 
     def _spill(self) -> None:
         if self._file is None:
-            self._file = TemporaryFile()  # noqa: SIM115 - it is closed where it is sent, or with the block
+            self._file = TemporaryFile()  # noqa: SIM115  # it is closed where it is sent, or with the block
         self._file.write(self._written)
         self._written.clear()
 

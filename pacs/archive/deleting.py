@@ -28,7 +28,7 @@ _OF_SERIES = "series_instance_uid = ? AND study = (SELECT id FROM studies WHERE 
 _RECOUNT_SERIES = f"""
     UPDATE series SET number_of_instances = (SELECT count(*) FROM instances WHERE instances.series = series.id)
     WHERE {_OF_SERIES}
-"""  # noqa: S608 - put together from constants
+"""  # noqa: S608  # put together from constants
 
 
 class DeleteService:
@@ -88,7 +88,7 @@ def _delete(connection: sqlite3.Connection, path: Mapping[str, Any]) -> None:
         connection.execute("DELETE FROM instances WHERE sop_instance_uid = ?", (instance,))
         connection.execute(_RECOUNT_SERIES, (series, study))
     left = "" if instance is None else " AND number_of_instances = 0"
-    connection.execute(f"DELETE FROM series WHERE {_OF_SERIES}{left}", (series, study))  # noqa: S608 - constants
+    connection.execute(f"DELETE FROM series WHERE {_OF_SERIES}{left}", (series, study))  # noqa: S608  # constants
     connection.execute(_RECOUNT, (study,))
     connection.execute("DELETE FROM studies WHERE study_instance_uid = ? AND number_of_series = 0", (study,))
 

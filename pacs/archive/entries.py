@@ -139,7 +139,7 @@ _CHANGE_STUDY = """
 
 def _insert(connection: sqlite3.Connection, table: str, values: Mapping[str, object]) -> int:
     """Inserts a row; table and columns are names of this package, never of a client."""
-    sql = f"INSERT INTO {table} ({', '.join(values)}) VALUES ({', '.join('?' * len(values))})"  # noqa: S608 - see above
+    sql = f"INSERT INTO {table} ({', '.join(values)}) VALUES ({', '.join('?' * len(values))})"  # noqa: S608  # see above
     identifier = connection.execute(sql, tuple(values.values())).lastrowid
-    assert identifier is not None  # noqa: S101 - an INSERT into a table with a rowid has one
+    assert identifier is not None  # noqa: S101  # an INSERT into a table with a rowid has one
     return identifier

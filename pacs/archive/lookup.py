@@ -92,7 +92,7 @@ def metadata(connection: sqlite3.Connection, instances: list[Instance], base: st
     marks = ", ".join("?" * len(instances))
     rows = connection.execute(
         f"""SELECT instance, json, series FROM metadata JOIN instances ON instances.id = instance
-        WHERE instance IN ({marks})""",  # noqa: S608 - question marks
+        WHERE instance IN ({marks})""",  # noqa: S608  # question marks
         [instance.id for instance in instances],
     ).fetchall()
     packed = {instance: (json, series) for instance, json, series in rows}
@@ -108,5 +108,5 @@ def metadata(connection: sqlite3.Connection, instances: list[Instance], base: st
 
 def _dictionaries(connection: sqlite3.Connection, series: set[int]) -> dict[int, bytes]:
     marks = ", ".join("?" * len(series))
-    sql = f"SELECT id, dictionary FROM series WHERE id IN ({marks})"  # noqa: S608 - question marks
+    sql = f"SELECT id, dictionary FROM series WHERE id IN ({marks})"  # noqa: S608  # question marks
     return dict(connection.execute(sql, list(series)).fetchall())

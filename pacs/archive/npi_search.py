@@ -35,7 +35,7 @@ def run(connection: sqlite3.Connection, resource: Resource, asked: Search, base:
     conditions, rest = _conditions(asked.keys)
     where = " AND ".join(["resource = ?", *(condition.sql for condition in conditions)])
     column = "json" if whole else "attributes"
-    query = f"SELECT sop_instance_uid, {column} FROM non_patient_instances WHERE {where} ORDER BY id"  # noqa: S608 - made of constants only
+    query = f"SELECT sop_instance_uid, {column} FROM non_patient_instances WHERE {where} ORDER BY id"  # noqa: S608  # made of constants only
     parameters = (resource.name, *(value for condition in conditions for value in condition.parameters))
     limit = _EVERYTHING if asked.limit is None else asked.limit
     if rest.narrows:

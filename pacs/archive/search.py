@@ -70,7 +70,7 @@ def statement(level: Level, search: Search, *, whole: bool = False) -> Statement
     is_found_from_above = not any(TABLES[below] + "." in where for below in (Level.SERIES, Level.INSTANCE))
     join = "CROSS JOIN" if is_found_from_above else "JOIN"  # CROSS keeps the order of tables, and with it that of rows
     tables = " ".join(["studies", *(_JOINS[found].format(join=join) for found in levels[1:])])
-    sql = f"SELECT {fields} FROM {tables}{where} ORDER BY {order}"  # noqa: S608 - made of constants only
+    sql = f"SELECT {fields} FROM {tables}{where} ORDER BY {order}"  # noqa: S608  # made of constants only
     if not rest.narrows:
         sql += " LIMIT ? OFFSET ?"
         parameters += (-1 if search.limit is None else search.limit, search.offset)
@@ -99,7 +99,7 @@ def modalities(connection: sqlite3.Connection, studies: list[int]) -> dict[int, 
     """The modalities of some studies, by study."""
     marks = ", ".join("?" * len(studies))
     rows = connection.execute(
-        f"SELECT DISTINCT study, modality FROM series WHERE study IN ({marks}) AND modality <> ''",  # noqa: S608
+        f"SELECT DISTINCT study, modality FROM series WHERE study IN ({marks}) AND modality <> ''",  # noqa: S608  # marks only
         studies,
     )
     found: dict[int, list[str]] = {study: [] for study in studies}
@@ -121,7 +121,7 @@ class _Reader:
         attributes = {Level(number): self._shared(name, row[name]) for number, name in enumerate(self._names)}
         if self._level is Level.INSTANCE:
             encoded = row["instance_attributes"]
-            if "metadata" in row.keys():  # noqa: SIM118 - a Row iterates over its values
+            if "metadata" in row.keys():  # noqa: SIM118  # a Row iterates over its values
                 encoded = packing.unpack(row["metadata"], row["dictionary"])
             attributes[Level.INSTANCE] = orjson.loads(encoded)
         return Found(attributes, row)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx
 from pynetdicom import AE
-from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelFind as FIND  # type: ignore[attr-defined]
+from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelFind as FIND  # type: ignore[attr-defined]  # made at import
 
 from pacs.archive.index import Index
 from tests.benchmarks.archive import fill

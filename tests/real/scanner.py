@@ -14,8 +14,8 @@ import pydicom
 from pydicom.dataset import Dataset
 from pynetdicom import AE
 from pynetdicom.association import Association
-from pynetdicom.sop_class import ModalityPerformedProcedureStep as MPPS  # type: ignore[attr-defined]
-from pynetdicom.sop_class import StorageCommitmentPushModel as PUSH  # type: ignore[attr-defined]
+from pynetdicom.sop_class import ModalityPerformedProcedureStep as MPPS  # type: ignore[attr-defined]  # made at import
+from pynetdicom.sop_class import StorageCommitmentPushModel as PUSH  # type: ignore[attr-defined]  # made at import
 from pynetdicom.sop_class import StorageCommitmentPushModelInstance as WELL_KNOWN
 
 from tests.pacs.archive.dimse.peer import dataset

@@ -12,7 +12,7 @@ from pacs.caching.states import SeriesRef
 from pacs.dicomweb import PacsAddress
 from pacs.errors import NotFound
 from tests.pacs.caching.behind import FIELDS, Behind, tree
-from tests.pacs.caching.test_truth import *  # noqa: F403
+from tests.pacs.caching.test_truth import *  # noqa: F403  # tests
 from tests.pacs.caching.test_truth import content, numbers
 from tests.real.orthanc import orthanc
 from tests.samples import Exam, Sample

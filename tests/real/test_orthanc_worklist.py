@@ -6,7 +6,7 @@ import pytest
 
 from graph.settings import Settings
 from tests.graph.conftest import api, app, archive_socket  # noqa: F401  # fixtures
-from tests.graph.schema.test_workitems import *  # noqa: F403
+from tests.graph.schema.test_workitems import *  # noqa: F403  # tests
 from tests.real.on_orthanc import pacs  # noqa: F401  # fixture
 from tests.real.orthanc import Orthanc
 

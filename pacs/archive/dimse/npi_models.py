@@ -39,7 +39,7 @@ class Model:
     def resource(self) -> Resource:
         """What its objects are kept under."""
         found = resource_of(self.sop_class_uids[0])
-        assert found is not None  # noqa: S101 - the table names no other classes
+        assert found is not None  # noqa: S101  # the table names no other classes
         return found
 
 

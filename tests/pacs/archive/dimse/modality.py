@@ -10,7 +10,7 @@ from typing import Any
 from pydicom.dataset import Dataset
 from pynetdicom import AE, evt
 from pynetdicom.events import Event
-from pynetdicom.sop_class import StorageCommitmentPushModel as PUSH  # type: ignore[attr-defined]
+from pynetdicom.sop_class import StorageCommitmentPushModel as PUSH  # type: ignore[attr-defined]  # made at import
 
 from pacs.workitem_mwl import short_id
 from tests.pacs.workitem_examples import STUDY

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from pydicom.dataset import Dataset
-from pynetdicom.sop_class import StorageCommitmentPushModel as PUSH  # type: ignore[attr-defined]
+from pynetdicom.sop_class import StorageCommitmentPushModel as PUSH  # type: ignore[attr-defined]  # made at import
 from pynetdicom.sop_class import StorageCommitmentPushModelInstance as WELL_KNOWN
 
 from pacs.archive.commitment import Commitments

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from pydicom.uid import ImplicitVRLittleEndian
-from pynetdicom.sop_class import PatientRootQueryRetrieveInformationModelGet  # type: ignore[attr-defined]
+from pynetdicom.sop_class import PatientRootQueryRetrieveInformationModelGet  # type: ignore[attr-defined]  # made at import
 
 from tests.pacs.archive.dimse import peer
 from tests.pacs.archive.dimse.network import Network, Receiver, associated

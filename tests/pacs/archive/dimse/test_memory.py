@@ -11,8 +11,8 @@ import pytest
 from pydicom.uid import ExplicitVRLittleEndian
 from pynetdicom.association import Association
 from pynetdicom.dimse_primitives import N_SET
-from pynetdicom.sop_class import BasicGrayscaleImageBox as IMAGE_BOX  # type: ignore[attr-defined]
-from pynetdicom.sop_class import BasicGrayscalePrintManagementMeta as META  # type: ignore[attr-defined]
+from pynetdicom.sop_class import BasicGrayscaleImageBox as IMAGE_BOX  # type: ignore[attr-defined]  # made at import
+from pynetdicom.sop_class import BasicGrayscalePrintManagementMeta as META  # type: ignore[attr-defined]  # made at import
 
 from pacs.archive.dimse import server
 from pacs.archive.dimse.memory import LargeMessages

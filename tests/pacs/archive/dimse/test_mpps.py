@@ -11,9 +11,9 @@ from pydicom.tag import Tag
 from pydicom.uid import CTImageStorage
 from pynetdicom import evt
 from pynetdicom.association import Association
-from pynetdicom.sop_class import ModalityPerformedProcedureStep as MPPS  # type: ignore[attr-defined]
-from pynetdicom.sop_class import ModalityPerformedProcedureStepRetrieve as RETRIEVE  # type: ignore[attr-defined]
-from pynetdicom.sop_class import ModalityWorklistInformationFind as WORKLIST  # type: ignore[attr-defined]
+from pynetdicom.sop_class import ModalityPerformedProcedureStep as MPPS  # type: ignore[attr-defined]  # made at import
+from pynetdicom.sop_class import ModalityPerformedProcedureStepRetrieve as RETRIEVE  # type: ignore[attr-defined]  # made at import
+from pynetdicom.sop_class import ModalityWorklistInformationFind as WORKLIST  # type: ignore[attr-defined]  # made at import
 
 from pacs import attributes
 from pacs.archive.dimse.mpps import mpps_retrieve_service, mpps_service

@@ -17,7 +17,7 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
     MRImageStorage,
 )
-from pynetdicom.sop_class import (  # type: ignore[attr-defined]
+from pynetdicom.sop_class import (  # type: ignore[attr-defined]  # made at import
     BasicGrayscalePrintManagementMeta,
     ModalityPerformedProcedureStep,
     ModalityPerformedProcedureStepRetrieve,

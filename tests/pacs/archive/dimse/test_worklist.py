@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from pydicom.dataset import Dataset
-from pynetdicom.sop_class import ModalityWorklistInformationFind as WORKLIST  # type: ignore[attr-defined]
+from pynetdicom.sop_class import ModalityWorklistInformationFind as WORKLIST  # type: ignore[attr-defined]  # made at import
 
 from pacs.archive import worklist_entries
 from pacs.archive.dimse.service import Caller
