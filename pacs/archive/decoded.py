@@ -4,42 +4,55 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from weakref import WeakSet
 
 from cachetools import LRUCache
 from starlette.exceptions import HTTPException
 
 from pacs.archive.decompression import Shape, check_alike, shape_of
+from pacs.archive.streams import CHUNK_BYTES
 from pacs.errors import NoPicture
 from pacs.thumbnails import Frame, Renderer
 
 _HELD_BYTES = 32 << 20
+_HELD_IN_ALL_BYTES = 128 << 20
 _KNOWN_FILES = 20_000
 _CLIENT_CLOSED_REQUEST = 499
 _RETRY_SECONDS = (0.1, 0.5, 2.0, 5.0)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, weakref_slot=True, eq=False)
 class Held:
-    """Frames that one request decoded before it was answered, up to 32 MiB: they need not be decoded again.
+    """Frames that one request decoded before it was answered: they need not be decoded again.
 
+    Of one request up to 32 MiB, of all that are being answered up to 128 MiB: clients may read slowly, and many.
     `is_abandoned` tells whether the client is gone, for whom nothing more is to be decoded.
     """
 
     is_abandoned: Callable[[], Awaitable[bool]]
     room_bytes: int = _HELD_BYTES
     frames: dict[tuple[Path, int], bytes] = field(default_factory=dict)
+    held_bytes: int = 0
+
+    def __post_init__(self) -> None:
+        _ALL.add(self)
 
     def keep(self, path: Path, number: int, body: bytes) -> None:
         """Keeps the frame if there is room for it."""
-        if len(body) <= self.room_bytes:
-            self.room_bytes -= len(body)
+        in_all = sum(held.held_bytes for held in _ALL)
+        if self.held_bytes + len(body) <= self.room_bytes and in_all + len(body) <= _HELD_IN_ALL_BYTES:
+            self.held_bytes += len(body)
             self.frames[path, number] = body
 
     def take(self, path: Path, number: int) -> bytes | None:
         """The frame, if it was kept; it is not kept any longer."""
         body = self.frames.pop((path, number), None)
-        self.room_bytes += len(body or b"")
+        self.held_bytes -= len(body or b"")
         return body
+
+
+_ALL: WeakSet[Held] = WeakSet()
+"""Those of the requests that are not over."""
 
 
 class FrameDecoder:
@@ -85,9 +98,11 @@ class FrameDecoder:
         return (await self._renderer.decode(path, number)).body
 
     async def frames(self, path: Path, shape: Shape, held: Held) -> AsyncGenerator[bytes, None]:
-        """All frames, one after another."""
+        """All frames, one after another, in pieces: what is sent to a slow reader lies twice in memory."""
         for number in range(1, shape.frames + 1):
-            yield await self.frame(path, number, held)
+            body = await self.frame(path, number, held)
+            for start in range(0, len(body), CHUNK_BYTES):
+                yield body[start : start + CHUNK_BYTES]
 
     async def _decode(self, path: Path, number: int, held: Held) -> Frame:
         """One frame, before the answer has begun."""

@@ -1,5 +1,6 @@
 """What is decoded before an answer begins, and for how long."""
 
+import gc
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
@@ -60,6 +61,21 @@ async def test_what_does_not_fit_is_decoded_again_not_held(renderer: Counting) -
     shape = await decoder.shape(DOSE, DIGEST, held)
     assert [len(frame) async for frame in decoder.frames(DOSE, shape, held)] == [shape.frame_bytes] * FRAMES
     assert renderer.decoded == [*range(1, FRAMES + 1), *range(3, FRAMES + 1)]
+
+
+def test_what_all_requests_hold_together_is_bounded_and_given_back() -> None:
+    body = bytes(16 << 20)
+    requests = [Held(abandoned_after(0)) for _ in range(20)]
+    for held in requests:
+        held.keep(DOSE, 1, body)
+        held.keep(DOSE, 2, body)
+    kept = [held for held in requests if held.take(DOSE, 1)]
+    assert len(kept) == 4
+    del held, kept, requests
+    gc.collect()
+    later = Held(abandoned_after(0))
+    later.keep(DOSE, 1, body)
+    assert later.take(DOSE, 1) == body
 
 
 async def test_of_some_frames_only_these_are_decoded(renderer: Counting) -> None:
