@@ -16,6 +16,7 @@ import structlog
 
 from graph.insistence import RETRY_SECONDS, insist, persist
 from graph.webhook_messages import GONE, SCHEDULE_SECONDS, Answer, outcome, request, signer
+from graph.webhook_names import ReceiverNames
 from persistence.errors import CursorExpired
 from persistence.feed import ExamFeed
 from persistence.records import WEBHOOK_CURSOR, DeliveryState, ExamEvent, WebhookDelivery, now
@@ -57,6 +58,8 @@ class Deliverer:
         self._client = httpx.AsyncClient(
             follow_redirects=False, timeout=timeout_seconds, limits=httpx.Limits(max_connections=None)
         )
+        self._names = ReceiverNames()
+        self._names.serve(self._client)
         self._position = 0
         """Up to where this process has planned deliveries."""
         self._loops: list[asyncio.Task[None]] = []
@@ -80,6 +83,7 @@ class Deliverer:
             post.cancel()
         await asyncio.gather(*self._posts, return_exceptions=True)
         await self._client.aclose()
+        self._names.close()
 
     async def _beginning(self) -> int:
         """The saved cursor; the log's end where there is none, or where the log is an older one than the cursor's."""

@@ -3,7 +3,10 @@
 import asyncio
 import json
 import os
+import socket
+import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -150,6 +153,32 @@ async def test_a_receiver_that_does_not_answer_in_time_has_failed(
     await feed.append(new_event())
     (delivery,) = await settled(store)
     assert (delivery.state, delivery.last_error) == (DeliveryState.FAILED, "no answer in 0.05 seconds")
+
+
+async def test_a_name_that_no_dns_server_answers_for_holds_up_nobody_else(
+    receiver: Receiver, feed: ExamFeed, deliver: Deliver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest, answered, asked = socket.getaddrinfo, threading.Event(), threading.Event()
+
+    def look_up(host: str, *given: Any, **options: Any) -> Any:
+        if host == "silent.example":
+            asked.set()
+            answered.wait(20)
+            raise socket.gaierror("no answer")
+        return honest(host, *given, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    monkeypatch.setattr(asyncio.get_running_loop(), "_default_executor", ThreadPoolExecutor(8))
+    try:
+        await deliver("http://silent.example/", receiver.url.replace("127.0.0.1", "localhost"))
+        for _ in range(10):
+            await feed.append(new_event())
+        await receiver.wait_for(10)
+        async with asyncio.timeout(5):
+            await asyncio.to_thread(asked.wait)
+            await asyncio.gather(*(asyncio.to_thread(len, "file") for _ in range(20)))
+    finally:
+        answered.set()
 
 
 async def test_410_disables_the_receiver_until_something_is_sent_again(
