@@ -104,15 +104,23 @@ async def _insert(last: int, batch: Sequence[Append]) -> dict[str, ExamEvent]:
             await ExamEventDocument.insert_many(documents)
         except BulkWriteError as error:
             inserted = min(duplicates(error))
-            there = await ExamEventDocument.get(documents[inserted].id)
-            if there and there.writer == documents[inserted].writer:
-                inserted += 1  # our own: the driver had repeated the insert after a lost answer
+            if own := await _count_own(documents[inserted:]):  # the driver had repeated the insert after a lost answer
+                inserted += own
             else:
                 await asyncio.sleep(random.uniform(0, _MAX_JITTER_SECONDS))  # noqa: S311  not a secret
     return {
         append.writer: ExamEvent(sequence=number, **dict(append.event))
         for number, append in enumerate(batch[:inserted], last + 1)
     }
+
+
+async def _count_own(documents: Sequence[ExamEventDocument]) -> int:
+    """How many of them, from the first on, are in the log."""
+    query = {"_id": {"$in": [document.id for document in documents]}}
+    found = ExamEventDocument.get_pymongo_collection().find(query, {"writer": 1})
+    writers = {there["_id"]: there["writer"] for there in await found.to_list()}
+    others = (number for number, document in enumerate(documents) if writers.get(document.id) != document.writer)
+    return next(others, len(documents))
 
 
 def _document(sequence: int, append: Append) -> ExamEventDocument:

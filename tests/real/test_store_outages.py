@@ -11,6 +11,7 @@ import pytest
 
 from persistence.errors import StoreUnavailable
 from persistence.feed import ExamFeed
+from persistence.mongo.collections import ExamEventDocument
 from persistence.mongo.events import FORGOTTEN
 from persistence.store import Store, open_store
 from tests.persistence.events import append, new_event, sequences
@@ -119,6 +120,20 @@ async def test_a_killed_server_loses_nothing_that_was_acknowledged(part: str, mo
     assert [sequence for sequence, _ in heard] == list(range(1, last.sequence + 1))
     assert acknowledged.items() <= dict(heard).items()
     await feed.aclose()
+
+
+async def test_a_batch_that_the_driver_sends_again_after_a_lost_answer_is_stored_once(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest = ExamEventDocument.insert_many
+
+    async def insert_twice(documents: list[ExamEventDocument]) -> None:
+        await honest(documents)
+        await honest(documents)
+
+    monkeypatch.setattr(ExamEventDocument, "insert_many", insert_twice)
+    stored = await asyncio.gather(*(store.append_event(new_event()) for _ in range(5)))
+    assert await store.events_after(None, limit=10) == stored
 
 
 async def test_events_that_were_half_forgotten_are_not_read(store: Store) -> None:
