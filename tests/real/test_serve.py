@@ -45,6 +45,14 @@ def test_the_start_says_where_everything_is_and_is_quick(tmp_path: Path) -> None
     assert seconds < 5
 
 
+def test_both_processes_run_on_the_loop_and_the_parser_that_are_made_for_it(server: ServerProcess) -> None:
+    assert server.archive_pid is not None
+    for pid in (server.pid, server.archive_pid):
+        loaded = Path(f"/proc/{pid}/maps").read_text()
+        assert "/uvloop/loop." in loaded
+        assert "/httptools/parser/" in loaded
+
+
 def test_a_stop_is_clean(tmp_path: Path) -> None:
     temporary = tmp_path / "tmp"
     temporary.mkdir()
