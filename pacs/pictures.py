@@ -114,7 +114,7 @@ class Pictures:
         with self._cache.filling(key.study) as filling:
             try:
                 async with turn, self._gate:
-                    made: Thumbnail | NoPictureReason = await self._by_any_way(key.study, key.series, instance, size)
+                    made: Thumbnail | NoPictureReason = await self._by_any_way(key, instance, size, state)
             except NoPicture as error:
                 if error.transient:
                     raise
@@ -124,8 +124,9 @@ class Pictures:
                 self._cache.put(key, made, weight, state, filling)
         return made
 
-    async def _by_any_way(self, study: str, series: str, instance: str, size: int) -> Thumbnail:
-        quick = await self._from_small_file(study, series, instance, size)
+    async def _by_any_way(self, key: Key, instance: str, size: int, state: State | None) -> Thumbnail:
+        study, series = key.study, key.series
+        quick = await self._from_small_file(study, series, instance, size, afresh=state is None)
         if quick is not None:
             return quick
         start = self._way_of_series.get(series, self._first_way)
@@ -168,11 +169,13 @@ class Pictures:
             raise PacsFault("the PACS sent something else than a JPEG")
         return Thumbnail(answer.content)
 
-    async def _from_small_file(self, study: str, series: str, instance: str, size: int) -> Thumbnail | None:
+    async def _from_small_file(
+        self, study: str, series: str, instance: str, size: int, *, afresh: bool
+    ) -> Thumbnail | None:
         """None where there is no small file, or no picture in it that we know how to make."""
         if self._small_files is None:
             return None
-        content = await self._small_files.read(study, series, instance)
+        content = await self._small_files.read(study, series, instance, afresh=afresh)
         if content is None:
             return None
         try:

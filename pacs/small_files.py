@@ -46,14 +46,17 @@ class SmallFiles:
         """From now on there are none of this series: its objects are alike."""
         self._left[series] = None
 
-    async def read(self, study: str, series: str, instance: str) -> bytes | None:
+    async def read(self, study: str, series: str, instance: str, *, afresh: bool = False) -> bytes | None:
         """The object as it is stored; None where it is not small, or not to be had so: DICOMweb can tell then.
 
+        `afresh` asks anew whose the study is: for who has not heard of late that one patient alone has the series.
         Raises `PacsTimeout`, and `PacsFault` for another object than that.
         """
         uids = (study, series, instance)
         if series in self._left or not all(is_uid(uid, lenient=True) for uid in uids) or not await self._is_there():
             return None
+        if afresh:
+            self._patients.pop(study, None)
         patient_id = await self._patient_of(study)
         if patient_id is None:
             return None
