@@ -1,7 +1,7 @@
 """A part on its way to disk.
 
-What limits how fast a large one is taken is the thread that writes: measured, 2.5 ms a MiB of a new file. So the digest,
-0.6 ms a MiB, is made in another.
+What limits how fast a large one is taken is the thread that writes: 2.5 ms a MiB of a new file (measured). So another
+makes the digest, 0.6 ms a MiB.
 """
 
 import asyncio
