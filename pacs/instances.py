@@ -13,12 +13,15 @@ from collections.abc import Awaitable, Callable, Sequence
 import orjson
 
 from pacs.attributes import Dataset
+from pacs.caching.instances import ALWAYS
+from pacs.caching.rows import compact
 from pacs.caching.states import SeriesRef
 from pacs.dicomweb import DicomWeb
 from pacs.errors import NotFound, PacsError, PacsFault
 from pacs.queries import Match
 
-_AT_ONCE = 4
+_AT_ONCE = 8
+"""Orthanc's own threads; with fewer a study of five series has one that waits for the others (a tenth of the time)."""
 _ROWS_A_SEARCH = 300
 """Reading more at once would hold up other requests for longer than 25 ms."""
 _MOST_METADATA_BYTES = 2_500_000
@@ -80,7 +83,6 @@ class InstanceReader:
                 else:
                     rows, is_answered = await self._try_metadata(patient_id, ref, include)
                     self._metadata_seconds = _each(began, rows) if is_answered else math.inf
-                    self._metadata_bytes = len(orjson.dumps(rows[0].json)) if rows else 0
                 found += rows
         return found, left
 
@@ -101,7 +103,10 @@ class InstanceReader:
         return bool(ref.study) and ref.row is not None and is_small and self._metadata_seconds < self._search_seconds
 
     async def _by_metadata(self, patient_id: str, ref: SeriesRef, include: frozenset[str]) -> list[Dataset]:
-        """What is not there, not the patient's or not as much as was counted is searched for after all."""
+        """What is not there, not the patient's or not as much as was counted is searched for after all.
+
+        What was not asked for, which is most, is let go while the PACS works at other series.
+        """
         wanted = {"PatientID": patient_id, "StudyInstanceUID": ref.study, "SeriesInstanceUID": ref.series}
         match = Match(dict(wanted))
         try:
@@ -109,7 +114,9 @@ class InstanceReader:
                 json = await self._web.search(f"studies/{ref.study}/series/{ref.series}/metadata")
         except (NotFound, PacsFault):
             json = []
-        rows = [row for row in map(Dataset, json) if match.accepts(row)]
+        if json and not self._metadata_bytes:
+            self._metadata_bytes = len(orjson.dumps(json[0]))
+        rows = compact((row for row in map(Dataset, json) if match.accepts(row)), include | ALWAYS)
         return rows if len(rows) == _count(ref) else await self._search(patient_id, [ref.series], include)
 
     async def _by_search(self, patient_id: str, batch: list[str], include: frozenset[str]) -> list[Dataset]:

@@ -56,18 +56,25 @@ class CachedInstances:
         """The patient's instances of each of these series that has any, by Instance Number; nobody may change them."""
         refs = list({ref.series: ref for ref in series}.values())
         what = _What(patient_id, ALWAYS | frozenset(include))
-        found: dict[str, list[Dataset]] = {}
         with ExitStack() as stack:
             studies = {ref.study for ref in refs}
             fillings = {study: stack.enter_context(self._cache.filling(study)) for study in studies}
-            looked_up = await asyncio.gather(*(self._look_up(ref, what) for ref in refs))
-            missing: list[_Missing] = []
-            for ref, (state, kept) in zip(refs, looked_up, strict=True):
-                if kept is None:
-                    missing.append(_Missing(ref, state, fillings[ref.study]))
-                else:
-                    found[ref.series] = kept
-            return found | await self._fill(what, missing)
+            found = await asyncio.gather(*(self._told(ref, what, fillings[ref.study]) for ref in refs))
+            missing = [one for one in found if isinstance(one, _Missing)]
+            rows = {ref.series: own for ref, own in zip(refs, found, strict=True) if not isinstance(own, _Missing)}
+            return {uid: own for uid, own in rows.items() if own} | await self._fill(what, missing)
+
+    async def _told(self, ref: SeriesRef, what: _What, filling: Filling) -> list[Dataset] | _Missing:
+        """What is kept of a series, or what its state tells by itself, while the states of others are still read."""
+        state, kept = await self._look_up(ref, what)
+        if kept is not None:
+            return kept
+        if not (state and state.instances and what.keywords <= self._cache.instance_keywords):
+            return _Missing(ref, state, filling)
+        rows = await _aside(len(state.instances), in_number_order, state.instances)
+        if _is_whole(ref, rows):  # as it is: a witness tells little, and what rows share once
+            self._cache.put(Key(ref.study, ref.series, what), rows, weight_bytes(rows), state, filling)
+        return rows
 
     async def _look_up(self, ref: SeriesRef, what: _What) -> tuple[State | None, list[Dataset] | None]:
         """The state of a series, and what is kept under it; where nothing is, what the state may tell by itself."""
@@ -86,12 +93,9 @@ class CachedInstances:
         return None
 
     async def _fill(self, what: _What, missing: list[_Missing]) -> dict[str, list[Dataset]]:
-        """Reads what is not kept, and keeps what has a state; the state was read first, and may tell enough."""
-        is_told = what.keywords <= self._cache.instance_keywords
-        told = [row for one in missing if is_told and one.state for row in one.state.instances]
-        left = [one.ref for one in missing if not (is_told and one.state and one.state.instances)]
-        read = await self._read(what.patient_id, left, what.keywords) if left else []
-        found = await _aside(len(told) + len(read), dealt, [*told, *read])
+        """Reads what is not kept, and keeps what has a state, which was read first."""
+        read = await self._read(what.patient_id, [one.ref for one in missing], what.keywords) if missing else []
+        found = await _aside(len(read), dealt, read)
         for ref, state, filling in ((one.ref, one.state, one.filling) for one in missing):
             own = found.get(ref.series, [])
             if state is None or not _is_whole(ref, own):
@@ -125,9 +129,12 @@ def dealt(rows: Iterable[Dataset]) -> dict[str, list[Dataset]]:
     found: dict[str, list[Dataset]] = {}
     for row in rows:
         found.setdefault(row.text("SeriesInstanceUID") or "", []).append(row)
-    for own in found.values():
-        own.sort(key=lambda row: in_order(row, "InstanceNumber", "SOPInstanceUID"))
-    return found
+    return {series: in_number_order(own) for series, own in found.items()}
+
+
+def in_number_order(rows: Iterable[Dataset]) -> list[Dataset]:
+    """The instances of one series, by Instance Number and UID."""
+    return sorted(rows, key=lambda row: in_order(row, "InstanceNumber", "SOPInstanceUID"))
 
 
 def _is_whole(ref: SeriesRef, rows: list[Dataset]) -> bool:

@@ -21,7 +21,8 @@ from pacs.dicomweb import DicomWeb
 from pacs.errors import NotFound, PacsFault, PacsUnauthorized
 
 _REMEMBERED = 10_000
-_AT_ONCE = 8
+_AT_ONCE = 2
+"""Orthanc reads its index for one at a time: eight at once take it a tenth longer (measured on five series of 100)."""
 _VRS = {"SOPInstanceUID": "UI", "InstanceNumber": "IS", "NumberOfFrames": "IS"}
 """What Orthanc keeps of every instance in its index, by default and always."""
 _FROM_INDEX = {tag(keyword): (keyword, vr) for keyword, vr in _VRS.items()}
