@@ -16,6 +16,8 @@ from typing import Any, TypeVar, cast
 import httpcore
 import httpx
 
+from pacs.plain_network import PlainNetwork
+
 T = TypeVar("T")
 Consume = Callable[[httpcore.Response], Awaitable[T]]
 
@@ -23,7 +25,10 @@ Consume = Callable[[httpcore.Response], Awaitable[T]]
 class SteadyTransport(httpx.AsyncHTTPTransport):
     """httpx's transport, but whatever is cancelled, its connection is closed or free for the next request."""
 
-    def __init__(self, *, limits: httpx.Limits, verify: ssl.SSLContext, uds: str | None = None) -> None:
+    def __init__(
+        self, *, limits: httpx.Limits, verify: ssl.SSLContext, uds: str | None = None, is_plain: bool = False
+    ) -> None:
+        """`is_plain`: there is no TLS, nor a proxy."""
         super().__init__(verify=verify)
         self._pool = _Pool(
             ssl_context=verify,
@@ -32,6 +37,7 @@ class SteadyTransport(httpx.AsyncHTTPTransport):
             keepalive_expiry=limits.keepalive_expiry,
             retries=1,
             uds=uds,
+            network_backend=PlainNetwork() if is_plain else None,
         )
         self._exchanges: set[asyncio.Task[Any]] = set()
 

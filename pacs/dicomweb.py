@@ -299,12 +299,16 @@ def _transport(address: PacsAddress) -> SteadyTransport:
         keepalive_expiry=_KEEP_ALIVE_SECONDS,
     )
     uds = str(address.socket) if address.socket else None
-    return SteadyTransport(limits=limits, verify=_tls(address), uds=uds)
+    return SteadyTransport(limits=limits, verify=_tls(address), uds=uds, is_plain=_is_plain(address))
+
+
+def _is_plain(address: PacsAddress) -> bool:
+    return address.socket is not None or address.url.startswith("http:")
 
 
 def _tls(address: PacsAddress) -> ssl.SSLContext:
     """Certificates are read, which takes 17 ms (measured), only where there is TLS."""
-    if address.socket is not None or address.url.startswith("http:"):
+    if _is_plain(address):
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     return ssl.create_default_context(cafile=str(address.ca_file) if address.ca_file else None)
 
