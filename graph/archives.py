@@ -8,7 +8,8 @@ from pydantic import SecretStr
 
 from graph.settings import Settings
 from graph.workitem_claims import SharedClaims
-from pacs.dicomweb import DicomWeb, PacsAddress
+from pacs.address import PacsAddress
+from pacs.dicomweb import DicomWeb
 from pacs.worklist.default import DefaultWorklist
 from pacs.worklist.dialects import open_worklist
 from pacs.worklist.protocol import WorklistDialect

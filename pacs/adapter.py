@@ -9,6 +9,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from operator import itemgetter
 
+from pacs.address import PacsAddress
 from pacs.attributes import Dataset
 from pacs.caching.bounded import BoundedCache
 from pacs.caching.flights import Flights
@@ -17,7 +18,7 @@ from pacs.caching.states import SeriesRef
 from pacs.caching.vouched import VouchedCache
 from pacs.caching.witnesses import ChosenWitness
 from pacs.decoding import Decoding
-from pacs.dicomweb import DicomWeb, PacsAddress
+from pacs.dicomweb import DicomWeb
 from pacs.errors import Conflict, PacsError
 from pacs.frames import ANY_FRAMES, retrieve_frames
 from pacs.instances import InstanceReader

@@ -13,7 +13,8 @@ from itertools import pairwise
 from typing import Any, Literal
 from urllib.parse import urlsplit, urlunsplit
 
-from pacs.dicomweb import DicomWeb, PacsAddress
+from pacs.address import PacsAddress
+from pacs.dicomweb import DicomWeb
 from pacs.errors import NotFound, PacsFault
 
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{8}){4}")

@@ -4,7 +4,8 @@ import asyncio
 
 import structlog
 
-from pacs.dicomweb import DicomWeb, PacsAddress
+from pacs.address import PacsAddress
+from pacs.dicomweb import DicomWeb
 from pacs.errors import NotFound, PacsUnauthorized, PacsUnavailable
 from pacs.orthanc import Orthanc
 

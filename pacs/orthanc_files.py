@@ -11,7 +11,8 @@ from typing import Any
 
 import orjson
 
-from pacs.dicomweb import Answer, pieces
+from pacs.answer import Answer
+from pacs.dicomweb import pieces
 from pacs.errors import NotFound, PacsFault, PacsUnauthorized, PacsUnavailable
 from pacs.orthanc_door import OrthancDoor
 from pacs.retrieved import checked, length_of

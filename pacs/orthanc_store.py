@@ -8,8 +8,8 @@ from contextlib import aclosing
 from enum import Enum
 from typing import Any
 
+from pacs.answer import Answer
 from pacs.blocks import blocks_of, read_ahead
-from pacs.dicomweb import Answer
 from pacs.errors import NotFound, PacsFault, PacsUnauthorized, PacsUnavailable
 from pacs.orthanc_door import OrthancDoor
 from pacs.stow import DICOM, NewObject

@@ -12,9 +12,10 @@ from typing import Any
 import orjson
 from cachetools import LRUCache, TTLCache
 
+from pacs.address import PacsAddress
 from pacs.caching.flights import Flights
 from pacs.caching.orthanc_states import orthanc_id
-from pacs.dicomweb import DicomWeb, PacsAddress
+from pacs.dicomweb import DicomWeb
 from pacs.errors import NotFound, PacsError, PacsTimeout
 from pacs.retrieved import check
 from pacs.uids import is_uid

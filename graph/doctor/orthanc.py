@@ -4,7 +4,8 @@ from graph.archives import orthanc_address, pacs_address
 from graph.doctor.findings import Finding, Findings, note, ok, problem
 from graph.doctor.reasons import trouble
 from graph.settings import Settings
-from pacs.dicomweb import DicomWeb, PacsAddress
+from pacs.address import PacsAddress
+from pacs.dicomweb import DicomWeb
 from pacs.errors import PacsError
 from pacs.orthanc import Orthanc, api_address
 

@@ -8,9 +8,10 @@ from graph.doctor.findings import Finding, Findings, note, ok, problem
 from graph.doctor.pictures import examine_pictures
 from graph.doctor.reasons import trouble
 from graph.settings import Settings
+from pacs.address import PacsAddress
 from pacs.attributes import Dataset
 from pacs.decoding import decodes_queries
-from pacs.dicomweb import DicomWeb, PacsAddress
+from pacs.dicomweb import DicomWeb
 from pacs.errors import NotFound, PacsError, PacsFault
 from pacs.orthanc import Orthanc
 from pacs.queries import Match

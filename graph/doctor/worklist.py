@@ -4,7 +4,8 @@ from graph.archives import pacs_address, worklist_address
 from graph.doctor.findings import Findings, note, ok, problem
 from graph.doctor.reasons import trouble
 from graph.settings import Settings
-from pacs.dicomweb import DicomWeb, PacsAddress
+from pacs.address import PacsAddress
+from pacs.dicomweb import DicomWeb
 from pacs.errors import BadQuery, NotFound, PacsError, PacsFault
 from pacs.worklist.dialects import DIALECT_NAMES, DialectName, has_worklist, open_worklist
 from pacs.worklist.protocol import WorkitemSearch

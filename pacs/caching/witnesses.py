@@ -4,9 +4,10 @@ import asyncio
 
 import structlog
 
+from pacs.address import PacsAddress
 from pacs.caching.orthanc_states import OrthancWitness
 from pacs.caching.states import CountWitness, Find, SeriesRef, State, Witness
-from pacs.dicomweb import DicomWeb, PacsAddress
+from pacs.dicomweb import DicomWeb
 from pacs.orthanc import api_address
 
 log = structlog.get_logger(__name__)

@@ -10,8 +10,9 @@ from urllib.parse import quote
 import orjson
 
 from pacs import workitem_mwl
+from pacs.answer import Answer
 from pacs.attributes import Dataset, JSONDataset, tag
-from pacs.dicomweb import DICOM_JSON, Answer, DicomWeb
+from pacs.dicomweb import DICOM_JSON, DicomWeb
 from pacs.errors import Conflict, NotFound, PacsFault
 from pacs.queries import Match, Wanted, query
 from pacs.workitem import Values, Workitem, WorkitemState

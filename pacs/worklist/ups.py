@@ -11,8 +11,9 @@ import orjson
 import structlog
 
 from pacs import workitem_mwl, workitem_ups
+from pacs.answer import Answer
 from pacs.attributes import Dataset, JSONDataset
-from pacs.dicomweb import DICOM_JSON, Answer, DicomWeb
+from pacs.dicomweb import DICOM_JSON, DicomWeb
 from pacs.errors import Conflict, NotFound, PacsFault
 from pacs.queries import DateRange, Match, Wanted, query
 from pacs.uids import new_uid

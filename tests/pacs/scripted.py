@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import orjson
 
 from pacs.adapter import Pacs
-from pacs.dicomweb import PacsAddress
+from pacs.address import PacsAddress
 from tests.sockets import listening
 
 

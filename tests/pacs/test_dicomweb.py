@@ -8,7 +8,8 @@ from contextlib import aclosing, asynccontextmanager
 
 import pytest
 
-from pacs.dicomweb import DicomWeb, PacsAddress, pieces
+from pacs.address import PacsAddress
+from pacs.dicomweb import DicomWeb, pieces
 from pacs.errors import NotAcceptable, NotFound, PacsFault, PacsTimeout, PacsUnauthorized, PacsUnavailable
 from tests.pacs.scripted import Exchange, Script, ScriptedPacs, scripted_pacs
 

@@ -7,9 +7,9 @@ import pytest
 import pytest_asyncio
 
 from pacs.adapter import Pacs
+from pacs.address import PacsAddress
 from pacs.caching.orthanc_states import orthanc_id
 from pacs.caching.states import SeriesRef
-from pacs.dicomweb import PacsAddress
 from pacs.errors import NotFound
 from tests.pacs.caching.behind import FIELDS, Behind, tree
 from tests.pacs.caching.test_truth import *  # noqa: F403  # tests

@@ -13,7 +13,8 @@ import pytest
 from pydantic import SecretStr
 
 from graph.settings import Settings
-from pacs.dicomweb import DicomWeb, PacsAddress
+from pacs.address import PacsAddress
+from pacs.dicomweb import DicomWeb
 from pacs.orthanc import Orthanc as OrthancRest
 from persistence.store import open_store
 from tests.graph.api import Api, Subscriber, subscribe

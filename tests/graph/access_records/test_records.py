@@ -9,7 +9,8 @@ from starlette.applications import Starlette
 
 from graph.access_records.actions import ACTIONS, FIELDS
 from graph.schema import contract_schema
-from pacs.dicomweb import DicomWeb, PacsAddress
+from pacs.address import PacsAddress
+from pacs.dicomweb import DicomWeb
 from pacs.uids import new_uid
 from persistence.errors import StoreUnavailable
 from tests.graph.api import Api, subscribe

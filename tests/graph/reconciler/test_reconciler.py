@@ -10,8 +10,9 @@ import structlog
 from starlette.responses import JSONResponse, Response
 
 from graph.reconciler.reconciler import Reconciler
+from pacs.address import PacsAddress
 from pacs.announcement import Announcement
-from pacs.dicomweb import DicomWeb, PacsAddress
+from pacs.dicomweb import DicomWeb
 from pacs.errors import PacsFault, PacsUnavailable
 from pacs.orthanc import Orthanc
 from persistence.errors import StoreUnavailable

@@ -13,8 +13,9 @@ from pydicom.data import get_testdata_file
 from pydicom.filebase import DicomBytesIO
 from pydicom.uid import UID
 
+from pacs.address import PacsAddress
 from pacs.attributes import JSONDataset
-from pacs.dicomweb import DicomWeb, PacsAddress
+from pacs.dicomweb import DicomWeb
 from tests.graph.api import Api
 from tests.pacs.test_workitem import REFERENCE_ANSWER
 

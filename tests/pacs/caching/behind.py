@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 import httpx
 
 from pacs.adapter import Pacs
+from pacs.address import PacsAddress
 from pacs.attributes import Dataset
 from pacs.caching.states import SeriesRef
-from pacs.dicomweb import PacsAddress
 from tests.pacs.archive.serving import stow_body
 from tests.samples import Sample
 

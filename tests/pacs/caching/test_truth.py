@@ -12,11 +12,13 @@ import pytest
 import pytest_asyncio
 
 from pacs.adapter import Pacs
+from pacs.address import PacsAddress
+from pacs.answer import Answer
 from pacs.archive.app import create_archive
 from pacs.archive.options import ArchiveOptions
 from pacs.attributes import Dataset
 from pacs.caching.states import SeriesRef
-from pacs.dicomweb import Answer, DicomWeb, PacsAddress
+from pacs.dicomweb import DicomWeb
 from pacs.errors import NoPicture, NotFound
 from tests.pacs.archive.serving import serving
 from tests.pacs.caching.behind import Behind, alone, tree

@@ -11,7 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from pacs.dicomweb import DicomWeb, PacsAddress
+from pacs.address import PacsAddress
+from pacs.dicomweb import DicomWeb
 from tests.pacs.archive.ups_server import running
 
 

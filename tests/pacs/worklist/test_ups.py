@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from pacs import workitem_mwl
-from pacs.dicomweb import DicomWeb, PacsAddress
+from pacs.address import PacsAddress
+from pacs.dicomweb import DicomWeb
 from pacs.errors import BadQuery, Conflict, NotFound, PacsUnavailable
 from pacs.queries import DateRange
 from pacs.workitem import NewWorkitem, Workitem, WorkitemState
