@@ -12,6 +12,8 @@ from PIL import Image as pillow
 from pacs.adapter import Pacs
 from pacs.caching.orthanc_states import orthanc_id
 from pacs.errors import NotFound, PacsFault
+from pacs.orthanc import api_address
+from pacs.small_files import SmallFiles
 from tests.pacs.scripted import Exchange, ScriptedPacs, scripted_pacs
 from tests.samples import Exam
 
@@ -68,24 +70,38 @@ async def orthanc(answers: Answers) -> AsyncIterator[tuple[Callable[[], Any], Sc
             await pacs.aclose()
 
 
-async def test_a_picture_is_made_from_the_file_and_its_place_is_asked_for_once_for_a_study() -> None:
+async def test_a_picture_is_made_from_the_file_of_whoever_has_the_study_now() -> None:
     async with orthanc(ORTHANC) as (picture, server):
         assert await picture() == await picture() != BLACK
-        assert server.targets == [SYSTEM, FIND, FILE, FILE]
+        assert server.targets == [SYSTEM, FIND, FILE, FIND, FILE]
+
+
+async def test_whose_a_study_is_is_asked_once_where_somebody_vouches_for_its_series() -> None:
+    async def is_there() -> bool:
+        return True
+
+    async with orthanc(ORTHANC) as (_, server):
+        address = api_address(server.address())
+        assert address is not None
+        files = SmallFiles(address, is_there)
+        for _ in range(2):
+            assert await files.read(IMAGE.study, IMAGE.series, IMAGE.instance) == IMAGE.content
+        await files.aclose()
+        assert server.targets == [FIND, FILE, FILE]
 
 
 @pytest.mark.parametrize(
     ("changed", "asked", "asked_again"),
     [
         pytest.param({SYSTEM: (404, b"")}, [SYSTEM], [], id="no Orthanc"),
-        pytest.param({FIND: (403, b"")}, [SYSTEM, FIND], [], id="no searching there"),
-        pytest.param({FIND: (200, b"{")}, [SYSTEM, FIND], [], id="no JSON"),
-        pytest.param({FIND: rows()}, [SYSTEM, FIND], [], id="it has no such study"),
-        pytest.param({FIND: rows(study(), study())}, [SYSTEM, FIND], [], id="two patients have it"),
-        pytest.param({FIND: rows("row")}, [SYSTEM, FIND], [], id="no row"),
-        pytest.param({FIND: rows(study(PatientMainDicomTags=1))}, [SYSTEM, FIND], [], id="no tags"),
-        pytest.param({FIND: rows(study(ID="x"))}, [SYSTEM, FIND], [], id="identifiers are made otherwise"),
-        pytest.param({FILE: (404, b"")}, [SYSTEM, FIND, FILE], [FILE], id="it has no such instance"),
+        pytest.param({FIND: (403, b"")}, [SYSTEM, FIND], [FIND], id="no searching there"),
+        pytest.param({FIND: (200, b"{")}, [SYSTEM, FIND], [FIND], id="no JSON"),
+        pytest.param({FIND: rows()}, [SYSTEM, FIND], [FIND], id="it has no such study"),
+        pytest.param({FIND: rows(study(), study())}, [SYSTEM, FIND], [FIND], id="two patients have it"),
+        pytest.param({FIND: rows("row")}, [SYSTEM, FIND], [FIND], id="no row"),
+        pytest.param({FIND: rows(study(PatientMainDicomTags=1))}, [SYSTEM, FIND], [FIND], id="no tags"),
+        pytest.param({FIND: rows(study(ID="x"))}, [SYSTEM, FIND], [FIND], id="identifiers are made otherwise"),
+        pytest.param({FILE: (404, b"")}, [SYSTEM, FIND, FILE], [FIND, FILE], id="it has no such instance"),
         pytest.param({FILE: (403, b"")}, [SYSTEM, FIND, FILE], [], id="no files for us"),
         pytest.param({FILE: (200, IMAGE.content + bytes(2 << 20))}, [SYSTEM, FIND, FILE], [], id="large"),
         pytest.param({FILE: (200, IMAGE.content[:1200])}, [SYSTEM, FIND, FILE], [], id="no picture that we could make"),
