@@ -373,9 +373,11 @@ async def test_long_lists_are_fast_and_let_others_work() -> None:
             longest = max(longest, time.thread_time() - began)
 
     watcher = asyncio.create_task(watch())
+    gc.disable()  # what other tests left takes 100 ms to search
     began = time.thread_time()
     result = await COMPILED.execute(TEN_FIELDS, variable_values={}, context_value={"rows": rows})
     elapsed = time.thread_time() - began
+    gc.enable()
     watcher.cancel()
     assert result.errors is None
     assert longest < 0.1  # of processor time, which a busy machine does not change much; measured: under 15 ms
