@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
-from pynetdicom import AE
 from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelFind as FIND  # type: ignore[attr-defined]  # made at import
 
 from pacs.archive.index import Index
@@ -18,6 +17,7 @@ from tests.pacs.archive.dimse.peer import dataset
 from tests.pacs.archive.samples import instance
 from tests.real.archive import ArchiveProcess
 from tests.real.orthanc import orthanc
+from tests.requestor import requestor
 
 _OBJECTS, _OBJECT_BYTES = 500, 512 * 1024
 _STUDIES = 10_000
@@ -123,7 +123,7 @@ def _find(folder: Path) -> Iterator[Figure]:
 
 
 def _find_seconds(port: int, **keys: str) -> tuple[float, int]:
-    entity = AE("BENCH")
+    entity = requestor("BENCH")
     entity.add_requested_context(FIND)
     association = entity.associate("127.0.0.1", port)
     wanted = {

@@ -12,7 +12,6 @@ from typing import Any
 
 import pydicom
 from pydicom.dataset import Dataset
-from pynetdicom import AE
 from pynetdicom.association import Association
 from pynetdicom.sop_class import ModalityPerformedProcedureStep as MPPS  # type: ignore[attr-defined]  # made at import
 from pynetdicom.sop_class import StorageCommitmentPushModel as PUSH  # type: ignore[attr-defined]  # made at import
@@ -20,6 +19,7 @@ from pynetdicom.sop_class import StorageCommitmentPushModelInstance as WELL_KNOW
 
 from tests.pacs.archive.dimse.peer import dataset
 from tests.real.required import need
+from tests.requestor import requestor
 
 _SECONDS = 60
 
@@ -83,7 +83,7 @@ class Scanner:
 
     @contextmanager
     def _associated(self, abstract_syntax: str) -> Iterator[Association]:
-        entity = AE(self.ae_title)
+        entity = requestor(self.ae_title)
         entity.add_requested_context(abstract_syntax)
         entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = 10
         association = entity.associate("127.0.0.1", self.port)

@@ -20,6 +20,7 @@ from pacs.archive.dimse.options import DimseOptions
 from pacs.archive.options import ArchiveOptions
 from pacs.peers import Peer, Peers
 from tests.pacs.archive.serving import Archive, running
+from tests.requestor import requestor
 
 QUICK = {"acse_seconds": 5.0, "dimse_seconds": 5.0, "network_seconds": 5.0, "stop_seconds": 1.0}
 
@@ -78,7 +79,7 @@ def associated(
 
     With `receives`, a handler of C-STORE requests, it takes the part of the SCP of all these as well (C-GET).
     """
-    entity = AE(title)
+    entity = requestor(title)
     entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = 20
     for abstract, syntaxes in contexts.items():
         for syntax in syntaxes:

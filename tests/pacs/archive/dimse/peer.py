@@ -10,12 +10,12 @@ from pydicom.datadict import dictionary_VR
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.tag import Tag
-from pynetdicom import AE
 from pynetdicom.association import Association
 
 from pacs.archive.dimse.options import DimseOptions
 from pacs.archive.dimse.server import DimseServer
 from pacs.archive.dimse.service import Service
+from tests.requestor import requestor
 
 
 @asynccontextmanager
@@ -32,7 +32,7 @@ async def listening(*services: Service, **options: Any) -> AsyncIterator[int]:
 @contextmanager
 def associated(port: int, *abstract_syntaxes: str, ae_title: str = "SCANNER", **options: Any) -> Iterator[Association]:
     """An association that proposes these classes."""
-    entity = AE(ae_title)
+    entity = requestor(ae_title)
     for syntax in abstract_syntaxes:
         entity.add_requested_context(syntax)
     association = entity.associate("127.0.0.1", port, **options)

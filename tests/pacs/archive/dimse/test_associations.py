@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from pydicom.uid import CTImageStorage, ImplicitVRLittleEndian
-from pynetdicom import AE, build_context, build_role
+from pynetdicom import build_context, build_role
 from pynetdicom.dsutils import encode
 from pynetdicom.sop_class import (  # type: ignore[attr-defined]  # made at import
     StudyRootQueryRetrieveInformationModelFind,
@@ -38,6 +38,7 @@ from tests.pacs.archive.dimse.peer import dataset
 from tests.pacs.archive.dimse.test_store import get_command, pdata, store_command
 from tests.pacs.archive.samples import instance
 from tests.pacs.archive.serving import running
+from tests.requestor import requestor
 
 QUICK: dict[str, Any] = {"acse_seconds": 0.5, "dimse_seconds": 0.5, "network_seconds": 0.5}
 A_ABORT = 0x07
@@ -267,7 +268,7 @@ async def test_objects_are_moved_over_tls(data_dir: Path, tmp_path: Path) -> Non
             assert (await network.web.store(instance())).status_code == 200
 
             def move() -> int:
-                entity = AE("VIEWER")
+                entity = requestor("VIEWER")
                 entity.add_requested_context(StudyRootQueryRetrieveInformationModelMove)
                 tls = (authority.client(is_known=True), "127.0.0.1")
                 association = entity.associate("127.0.0.1", network.port, tls_args=tls)
@@ -311,7 +312,7 @@ async def test_a_stop_does_not_wait_for_a_receiver_that_does_not_read(data_dir: 
         assert (await web.store(instance(EncapsulatedDocument=bytes(32_000_000)))).status_code == 200
 
         def stall() -> None:
-            association = AE("STALLER").associate(
+            association = requestor("STALLER").associate(
                 "127.0.0.1",
                 port,
                 [build_context(one, *syntaxes) for one, syntaxes in wanted.items()],

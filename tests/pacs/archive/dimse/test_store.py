@@ -33,6 +33,7 @@ from pacs.archive.incoming import Incoming
 from pacs.file_meta import read_meta
 from tests.pacs.archive.dimse.network import Network, associated, on_network, send, soon, store
 from tests.pacs.archive.samples import dataset, instance, wheel_file
+from tests.requestor import requestor
 
 DUPLICATE, OUT_OF_RESOURCES, DOES_NOT_MATCH, CANNOT_UNDERSTAND = 0x0111, 0xA700, 0xA900, 0xC000
 
@@ -207,10 +208,12 @@ async def test_without_images_only_the_other_services_are_offered(data_dir: Path
     ],
 )
 async def test_explicit_vr_is_preferred(network: Network, proposed: list[str]) -> None:
-    from pynetdicom import AE, build_context
+    from pynetdicom import build_context
 
     def chosen() -> str:
-        association = AE().associate("127.0.0.1", network.port, [build_context(CTImageStorage, proposed)])
+        association = requestor("TESTER").associate(
+            "127.0.0.1", network.port, [build_context(CTImageStorage, proposed)]
+        )
         syntax = str(association.accepted_contexts[0].transfer_syntax[0])
         association.release()
         return syntax
