@@ -187,8 +187,20 @@ class _Connection(httpcore.AsyncConnectionInterface):
             raise
         finally:
             self._asking -= 1
+        if self._user is None:
+            self._unlock()
         self._user = exchange
         return response
+
+    def _unlock(self) -> None:
+        """From now on its locks, which nobody waits for, take no time.
+
+        Those of httpcore, by anyio, make a request wait for a turn of the event loop, thrice: 20 µs of 200 in processor
+        time, and 65 of 250 with six requests at once (measured).
+        """
+        kept: Any = self._connection
+        if isinstance(getattr(kept, "_connection", None), httpcore.AsyncHTTP11Connection):
+            kept._request_lock, kept._connection._state_lock = asyncio.Lock(), asyncio.Lock()
 
     async def settle(self, user: _Exchange) -> None:
         """Closes the connection if `user`, who has ended, had it last and it is not free."""

@@ -158,12 +158,14 @@ class DicomWeb:
         deadline.reschedule(clock() + self.address.timeout_seconds)
 
     async def _read(self, pieces: AsyncIterable[bytes]) -> bytes:
-        body = bytearray()
+        body: list[bytes] = []
+        size = 0
         async for piece in pieces:
-            body += piece
-            if len(body) > self.address.max_answer_bytes:
+            body.append(piece)
+            size += len(piece)
+            if size > self.address.max_answer_bytes:
                 raise PacsFault(f"the answer of the PACS is larger than {self.address.max_answer_bytes} bytes")
-        return bytes(body)
+        return b"".join(body)  # of one piece, that piece
 
     async def _send(
         self,

@@ -58,7 +58,8 @@ class PlainStream(httpcore.AsyncNetworkStream, asyncio.Protocol):
     _transport: asyncio.Transport
 
     def __init__(self) -> None:
-        self._come = bytearray()
+        self._come: list[bytes] = []
+        self._come_bytes = 0
         self._is_over = self._is_paused = False
         self._failure: Exception | None = None
         self._reading: asyncio.Future[None] | None = None
@@ -74,8 +75,9 @@ class PlainStream(httpcore.AsyncNetworkStream, asyncio.Protocol):
                     await self._reading
             if not self._come and self._failure is not None:
                 raise self._failure
-        come = bytes(self._come)
+        come = b"".join(self._come)  # of one piece, that piece
         self._come.clear()
+        self._come_bytes = 0
         if self._is_paused:
             self._is_paused = False
             self._transport.resume_reading()
@@ -109,8 +111,9 @@ class PlainStream(httpcore.AsyncNetworkStream, asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """See asyncio."""
-        self._come += data
-        if len(self._come) >= _MOST_BUFFERED_BYTES and not self._is_paused:
+        self._come.append(data)
+        self._come_bytes += len(data)
+        if self._come_bytes >= _MOST_BUFFERED_BYTES and not self._is_paused:
             self._is_paused = True
             self._transport.pause_reading()
         self._wake()

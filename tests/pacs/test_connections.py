@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from random import Random
 
 import pytest
+from anyio._backends._asyncio import AsyncIOBackend
 
 from pacs.dicomweb import DicomWeb, pieces
 from tests.pacs.scripted import Exchange, Script, scripted_pacs
@@ -67,6 +68,25 @@ async def test_a_cancelled_exchange_leaves_its_connection_to_the_next(
         await web.aclose()
         await pacs.until_closed()
     assert 8 < cancelled < MOMENTS
+
+
+async def test_a_kept_connection_makes_no_request_wait_for_a_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    waited = 0
+    turn = AsyncIOBackend.cancel_shielded_checkpoint
+
+    async def counted() -> None:
+        nonlocal waited
+        waited += 1
+        await turn()
+
+    monkeypatch.setattr(AsyncIOBackend, "cancel_shielded_checkpoint", counted)
+    async with scripted_pacs(keeps_connections) as pacs:
+        web = DicomWeb(pacs.address())
+        await web.search("studies")
+        at_first = waited
+        await web.search("studies")
+        await web.aclose()
+    assert 0 < at_first == waited
 
 
 @pytest.mark.parametrize("seed", range(12))
