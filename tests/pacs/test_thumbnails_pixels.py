@@ -146,6 +146,25 @@ def test_deep_images_without_a_window_show_the_range_in_use(path: Path) -> None:
     assert abs(int(seen[32, 0]) - 128) <= 1
 
 
+def test_the_range_in_use_is_that_of_the_values_after_the_rescaling(path: Path) -> None:
+    stored = np.linspace(0, 3000, 4096).reshape(64, 64).astype("u2")
+    save(image_dataset(stored, RescaleSlope="-2", RescaleIntercept="100"), path)
+
+    seen = shown(path)
+
+    assert (seen[0, 0], seen[-1, -1]) == (255, 0)
+    assert abs(int(seen[32, 0]) - 127) <= 1
+
+
+def test_the_range_in_use_is_that_of_the_values_after_a_modality_table(path: Path) -> None:
+    made = image_dataset(np.array([[0, 1, 2, 3]], "u2"))
+    made.ModalityLUTSequence = item(LUTDescriptor=[4, 0, 16], ModalityLUTType="US", LUTData=[500, 1000, 0, 500])
+    made.ModalityLUTSequence[0]["LUTData"].VR = "US"
+    save(made, path)
+
+    assert shown(path).tolist() == [[128, 255, 0, 128]]
+
+
 @pytest.mark.parametrize("padding", [-2000, 63536])
 def test_padding_is_black_and_no_part_of_the_range(path: Path, padding: int) -> None:
     stored = np.full((10, 10), -2000, "i2")
