@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import orjson
 
+from pacs.attributes import JSONDataset
 from pacs.errors import PacsFault
 
 
@@ -30,3 +31,14 @@ class Answer:
             return orjson.loads(self.content)
         except orjson.JSONDecodeError:
             raise PacsFault("the PACS answered with something that is not JSON") from None
+
+    def datasets(self) -> list[JSONDataset]:
+        """The body of a search or of `/metadata`; empty for 204 and `[]`."""
+        if self.status == httpx.codes.NO_CONTENT or not self.content:
+            return []
+        datasets = self.json()
+        if isinstance(datasets, dict):  # some servers send one object bare
+            datasets = [datasets]
+        if not isinstance(datasets, list) or not all(isinstance(dataset, dict) for dataset in datasets):
+            raise PacsFault("the PACS answered a search with something else than datasets")
+        return datasets

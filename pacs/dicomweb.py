@@ -17,6 +17,7 @@ from pacs.answer import Answer
 from pacs.attributes import JSONDataset
 from pacs.connections import SteadyTransport
 from pacs.errors import PacsFault
+from pacs.excerpts import excerpt
 from pacs.failures import check_status, pacs_errors
 
 DICOM_JSON = "application/dicom+json"
@@ -66,23 +67,25 @@ class DicomWeb:
     async def search(self, path: str, query: str = "") -> list[JSONDataset]:
         """The datasets of a search or of `/metadata`: a list, empty for 204 and `[]`."""
         answer = await self.request("GET", path, query=query, headers={"Accept": DICOM_JSON})
-        if answer.status == httpx.codes.NO_CONTENT or not answer.content:
-            return []
-        datasets = await self._json(answer)
-        if isinstance(datasets, dict):  # some servers send one object bare
-            datasets = [datasets]
-        if not isinstance(datasets, list) or not all(isinstance(dataset, dict) for dataset in datasets):
-            raise PacsFault("the PACS answered a search with something else than datasets")
-        return datasets
+        async with self._reading(answer):
+            return answer.datasets()
 
-    async def _json(self, answer: Answer) -> Any:
-        """The body as JSON: large ones one by one, and other requests get their turn in between."""
+    async def metadata(self, path: str, tags: frozenset[str]) -> tuple[list[JSONDataset], int]:
+        """The datasets of `/metadata` with the attributes `tags` alone, and how many bytes they were with all."""
+        answer = await self.request("GET", path, headers={"Accept": DICOM_JSON})
+        async with self._reading(answer):
+            found = excerpt(answer.content, tags)
+            return answer.datasets() if found is None else found, len(answer.content)
+
+    @asynccontextmanager
+    async def _reading(self, answer: Answer) -> AsyncIterator[None]:
+        """Around reading a body: large ones one by one, and other requests get their turn in between."""
         if len(answer.content) < _LARGE_BYTES:
-            return answer.json()
+            yield
+            return
         async with self._large:
-            json = answer.json()
+            yield
             await asyncio.sleep(0)
-            return json
 
     async def request(
         self,

@@ -273,3 +273,26 @@ async def test_a_server_that_compresses_unasked_is_understood() -> None:
         assert [await web.search("studies"), await web.search("series")] == [[], []]
         assert pacs.targets == ["/dicom-web/studies", "/dicom-web/studies", "/dicom-web/series"]
         await web.aclose()
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "found"),
+    [
+        pytest.param(200, b"[]", [], id="none"),
+        pytest.param(204, b"", [], id="no content"),
+        pytest.param(
+            200, b'[{"00100020": {"vr": "LO"}, "00080060": {"vr": "CS"}}]', [{"00100020": {"vr": "LO"}}], id="one"
+        ),
+        pytest.param(200, b'{"00100020": {"vr": "LO"}}', [{"00100020": {"vr": "LO"}}], id="one, bare"),
+    ],
+)
+async def test_metadata_have_the_attributes_that_are_wanted(status: int, body: bytes, found: list[object]) -> None:
+    async with connected(answering(status, body)) as (web, _):
+        assert await web.metadata("studies/1.2/series/1.3/metadata", frozenset({"00100020"})) == (found, len(body))
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"[1]", b"1"])
+async def test_metadata_that_are_none_are_a_fault(body: bytes) -> None:
+    async with connected(answering(200, body)) as (web, _):
+        with pytest.raises(PacsFault):
+            await web.metadata("studies/1.2/series/1.3/metadata", frozenset({"00100020"}))

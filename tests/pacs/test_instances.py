@@ -69,7 +69,7 @@ class DicomWebOf(DicomWeb):
     def __init__(self, server: Server) -> None:
         self._server = server
 
-    async def search(self, path: str, query: str = "") -> list[Any]:
+    async def metadata(self, path: str, tags: frozenset[str]) -> tuple[list[Any], int]:
         """WADO-RS."""
         series = path.split("/")[3]
         self._server.metadata.append(series)
@@ -77,7 +77,8 @@ class DicomWebOf(DicomWeb):
         if self._server.error:
             raise self._server.error
         (wanted,) = (one for one in self._server.series if one.series == series)
-        return [row.json for row in rows(wanted, self._server.metadata_of)[self._server.lost :]]
+        found = rows(wanted, self._server.metadata_of)[self._server.lost :]
+        return [{name: row.json[name] for name in tags & row.json.keys()} for row in found], 1_000 * len(found)
 
 
 async def test_small_series_are_searched_for_together() -> None:
