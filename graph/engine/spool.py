@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 _BLOCK_BYTES = 1 << 20
+_WRITE_BYTES = 1 << 18
+"""Linux takes 1 MiB at once up to nine times slower, 1.4 ms (ext4 of a virtual machine with kernel 6.18, measured)."""
 
 
 class Spool:
@@ -76,7 +78,7 @@ class Spool:
             self._file = tempfile.TemporaryFile(buffering=0, dir=self._folder)  # noqa: SIM115  # closed with the request
         view = memoryview(block)
         while view:
-            view = view[self._file.write(view) :]
+            view = view[self._file.write(view[:_WRITE_BYTES]) :]
 
 
 class SpooledFile:
