@@ -1,10 +1,12 @@
 """A part on its way to disk.
 
-What limits how fast a large one is taken is the thread that writes: 2.5 ms a MiB of a new file (measured). So another
-makes the digest, 0.6 ms a MiB.
+What limits how fast a large one is taken is the thread that writes: so another makes the digest, 0.6 ms a MiB
+(measured), and the disk begins with what has come while more comes, which spares 0.4 s at the end of 1 GiB.
 """
 
 import asyncio
+import os
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import BinaryIO
@@ -12,6 +14,10 @@ from typing import BinaryIO
 from pacs.archive.received import Digest, Received, receive
 
 _BLOCK_BYTES = 1024 * 1024
+_WRITE_BYTES = 256 * 1024
+"""Linux takes 1 MiB at once up to nine times slower, 1.4 ms (ext4 of a virtual machine with kernel 6.18, measured)."""
+
+_ADVANCE_BYTES = 16 * 1024 * 1024
 
 
 class Incoming:
@@ -21,6 +27,7 @@ class Incoming:
         self.path = path
         self._digest = Digest()
         self._file: BinaryIO | None = None
+        self._written = self._begun = 0
         self._block = bytearray()
 
     async def fill(self, body: AsyncIterator[bytes]) -> None:
@@ -53,8 +60,10 @@ class Incoming:
         """Writes the rest, checks the file and makes it durable; runs in a thread. `BadDicom`, `OSError`."""
         self._take(self._block)
         self._block = bytearray()
-        self.discard()
-        return receive(self.path, self._digest.finish())
+        try:  # while the file is open, Linux keeps in mind what the disk failed to write
+            return receive(self.path, self._digest.finish())
+        finally:
+            self.discard()
 
     def discard(self) -> None:
         """Closes the file."""
@@ -70,4 +79,13 @@ class Incoming:
             self._file = self.path.open("xb", buffering=0)
         view = memoryview(block)
         while view:
-            view = view[self._file.write(view) :]
+            view = view[self._file.write(view[:_WRITE_BYTES]) :]
+        self._written += len(block)
+        self._begin_to_sync()
+
+    def _begin_to_sync(self) -> None:
+        """Lets the disk begin, from time to time: this advice makes Linux write, and keep, what is not written yet."""
+        begun, size = self._begun, self._written - self._begun
+        if self._file is not None and size >= _ADVANCE_BYTES and sys.platform == "linux":
+            os.posix_fadvise(self._file.fileno(), begun, size, os.POSIX_FADV_DONTNEED)
+            self._begun = self._written
