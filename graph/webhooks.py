@@ -11,15 +11,14 @@ from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
 
-import httpx
 import structlog
 
 from graph.insistence import RETRY_SECONDS, insist, persist
-from graph.webhook_messages import GONE, SCHEDULE_SECONDS, Answer, outcome, request, signer
-from graph.webhook_names import ReceiverNames
+from graph.webhook_messages import GONE, SCHEDULE_SECONDS, outcome, signer
+from graph.webhook_poster import Poster
 from persistence.errors import CursorExpired
 from persistence.feed import ExamFeed
-from persistence.records import WEBHOOK_CURSOR, DeliveryState, ExamEvent, WebhookDelivery, now
+from persistence.records import WEBHOOK_CURSOR, DeliveryState, WebhookDelivery, now
 from persistence.store import Store
 
 log = structlog.get_logger(__name__)
@@ -50,16 +49,10 @@ class Deliverer:
         """`secret` as `webhook_messages.signer` takes it; without one, posts are not signed."""
         self._store = store
         self._feed = feed
-        self._sign = signer(secret) if secret is not None else None
         self._schedule_seconds = schedule_seconds
-        self._timeout_seconds = timeout_seconds
         self._poll_seconds = poll_seconds
         self._planned = {url: asyncio.Event() for url in urls}
-        self._client = httpx.AsyncClient(
-            follow_redirects=False, timeout=timeout_seconds, limits=httpx.Limits(max_connections=None)
-        )
-        self._names = ReceiverNames()
-        self._names.serve(self._client)
+        self._poster = Poster(signer(secret) if secret is not None else None, timeout_seconds)
         self._position = 0
         """Up to where this process has planned deliveries."""
         self._loops: list[asyncio.Task[None]] = []
@@ -82,8 +75,7 @@ class Deliverer:
         for post in self._posts:
             post.cancel()
         await asyncio.gather(*self._posts, return_exceptions=True)
-        await self._client.aclose()
-        self._names.close()
+        await self._poster.aclose()
 
     async def _beginning(self) -> int:
         """The saved cursor; the log's end where there is none, or where the log is an older one than the cursor's."""
@@ -157,7 +149,7 @@ class Deliverer:
         if event is None:
             await self._fail(delivery, "the event is no longer kept")
             return
-        answer = await self._post(event, delivery)
+        answer = await self._poster.post(event, delivery, now())
         if answer.status == GONE:
             await insist(lambda: self._store.disable_webhook(delivery.url))
         after = outcome(delivery, answer, now(), self._schedule_seconds)
@@ -169,21 +161,6 @@ class Deliverer:
             error=after.last_error,
         )
         await insist(lambda: self._store.settle_delivery(after))
-
-    async def _post(self, event: ExamEvent, delivery: WebhookDelivery) -> Answer:
-        try:
-            message = request(event, delivery, self._sign, now())
-            async with asyncio.timeout(self._timeout_seconds):
-                response = await self._client.send(message, stream=True)
-                await response.aclose()
-        except TimeoutError:
-            return Answer(None, failure=f"no answer in {self._timeout_seconds:g} seconds")
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            return Answer(None, failure=f"no answer: {type(error).__name__}")
-        except Exception as error:  # whatever it is, the attempt counts, or it would be made for ever
-            log.exception("a webhook cannot be posted", delivery=delivery.id)
-            return Answer(None, failure=f"not posted: {type(error).__name__}")
-        return Answer(response.status_code, response.headers.get("retry-after"))
 
     async def _fail(self, delivery: WebhookDelivery, reason: str) -> None:
         changes = {"state": DeliveryState.FAILED, "last_error": reason, "next_attempt_at": None}

@@ -19,21 +19,25 @@ class Receiver:
 
     statuses: list[int] = field(default_factory=lambda: [204])
     headers: dict[str, str] = field(default_factory=dict)
+    answer: bytes = b""
     wait_seconds: float = 0
     got: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
     at_once: int = 0
     most_at_once: int = 0
     url: str = ""
+    connections: set[tuple[str, int]] = field(default_factory=set)
 
     async def take(self, request: Request) -> Response:
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
+        assert request.client is not None
+        self.connections.add(request.client)
         body = await request.body()
         await asyncio.sleep(self.wait_seconds)
         self.at_once -= 1
         self.got.append((dict(request.headers), body))
         status = self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]
-        return Response(status_code=status, headers=self.headers)
+        return Response(self.answer, status, headers=self.headers)
 
     async def wait_for(self, how_many: int) -> None:
         async with asyncio.timeout(10):
