@@ -14,6 +14,7 @@ from graph.schema.pagination import Cursors, PageInfo, check_first
 from persistence import records
 
 _CURSORS = Cursors("delivery", (str,))
+_HIDDEN = "***"
 
 
 @strawberry.enum(description="How a webhook delivery stands.")
@@ -43,7 +44,7 @@ class WebhookDelivery:
         """The GraphQL side of a stored delivery."""
         return cls(
             id=strawberry.ID(record.id),
-            url=_without_credentials(record.url),
+            url=_without_secrets(record.url),
             state=WebhookDeliveryState(record.state.value),
             attempts=record.attempts,
             last_error=record.last_error,
@@ -136,7 +137,9 @@ class WebhookDeliveryMutations:
         return RedeliverWebhookPayload(delivery=WebhookDelivery.of(again or record))
 
 
-def _without_credentials(url: str) -> str:
-    """The URL as anybody may see it, who is not to sign in there."""
+def _without_secrets(url: str) -> str:
+    """The URL without user name and password, and of its query the names alone: a value there is often a token."""
     parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    pairs = [pair.partition("=") for pair in parts.query.split("&") if pair]
+    query = "&".join(f"{name}={_HIDDEN}" if equals else _HIDDEN for name, equals, _ in pairs)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query=query, fragment="").geturl()

@@ -114,9 +114,23 @@ async def test_unknown_ids_and_cursors_are_clear_errors(ask: Ask) -> None:
     assert (await ask(PAGES, after="nonsense"))[1] == ["BAD_USER_INPUT"]
 
 
-async def test_a_receivers_password_is_shown_to_nobody(ask: Ask, store: Store) -> None:
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://user:secret@a.example:8443/hook", "https://a.example:8443/hook"),
+        ("https://secret@a.example/hook?kind=exam&token=secret", "https://a.example/hook?kind=***&token=***"),
+        ("https://a.example/hook?secret", "https://a.example/hook?***"),
+        ("https://a.example/hook?a=b=secret;c=secret#secret", "https://a.example/hook?a=***"),
+    ],
+)
+async def test_secrets_in_a_receivers_url_are_posted_to_and_shown_to_nobody(
+    url: str, shown: str, ask: Ask, store: Store
+) -> None:
     event = await store.append_event(new_event(body={"StudyInstanceUID": "1.2.3", "PatientID": "A"}))
-    url = "https://user:secret@receiver.example:8443/hook?kind=exam"
-    await store.plan_deliveries([WebhookDelivery.plan(event.sequence, url, now())])
+    planned = WebhookDelivery.plan(event.sequence, url, now())
+    await store.plan_deliveries([planned])
+
     data, _ = await ask("{ webhookDeliveries { nodes { url } } }")
-    assert data["webhookDeliveries"]["nodes"] == [{"url": "https://receiver.example:8443/hook?kind=exam"}]
+
+    assert data["webhookDeliveries"]["nodes"] == [{"url": shown}]
+    assert await store.claim_delivery(url, now(), lease_seconds=60) is not None  # as it is posted to
