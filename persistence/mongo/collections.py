@@ -6,7 +6,7 @@ Fields are flat and always present; the body of an event is its JSON text, since
 
 import json
 from datetime import datetime
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from beanie import Document
 from pymongo import ASCENDING, IndexModel
@@ -18,10 +18,16 @@ def _index(*fields: str) -> IndexModel:
     return IndexModel([(field, ASCENDING) for field in fields])
 
 
-class ExamEventDocument(Document):
+class _Keyed(Document):
+    """A document with a natural key of any type in place of Beanie's ObjectId."""
+
+    id: Any
+
+
+class ExamEventDocument(_Keyed):
     """An exam event; `_id` is its sequence number."""
 
-    id: int  # type: ignore[assignment]  # a natural key in place of Beanie's ObjectId, here and below
+    id: int
     received_at: datetime
     study_instance_uid: str
     patient_id: str
@@ -49,10 +55,10 @@ class ExamEventDocument(Document):
         indexes: ClassVar = [_index("patient_id", "_id"), _index("modalities", "_id"), _index("digest", "received_at")]
 
 
-class IssuedUidDocument(Document):
+class IssuedUidDocument(_Keyed):
     """A UID that was issued."""
 
-    id: str  # type: ignore[assignment]
+    id: str
 
     class Settings:
         """Beanie's."""
@@ -60,10 +66,10 @@ class IssuedUidDocument(Document):
         name = "issued_uids"
 
 
-class CursorDocument(Document):
+class CursorDocument(_Keyed):
     """How far a reader of the event log has come; `_id` is its name."""
 
-    id: str  # type: ignore[assignment]
+    id: str
     sequence: int
 
     class Settings:
@@ -72,10 +78,10 @@ class CursorDocument(Document):
         name = "cursors"
 
 
-class BookmarkDocument(Document):
+class BookmarkDocument(_Keyed):
     """How far a reader of another system's log has come; `_id` is its name."""
 
-    id: str  # type: ignore[assignment]
+    id: str
     text: str
 
     class Settings:
@@ -84,10 +90,10 @@ class BookmarkDocument(Document):
         name = "bookmarks"
 
 
-class LeaseDocument(Document):
+class LeaseDocument(_Keyed):
     """Who may do something alone; `_id` is its name."""
 
-    id: str  # type: ignore[assignment]
+    id: str
     holder: str
     ends_at: datetime
 
@@ -98,10 +104,10 @@ class LeaseDocument(Document):
         indexes: ClassVar = [_index("ends_at")]
 
 
-class WebhookDeliveryDocument(Document):
+class WebhookDeliveryDocument(_Keyed):
     """A `WebhookDelivery`."""
 
-    id: str  # type: ignore[assignment]
+    id: str
     event_sequence: int
     url: str
     state: str
@@ -118,10 +124,10 @@ class WebhookDeliveryDocument(Document):
         indexes: ClassVar = [_index("url", "state", "next_attempt_at"), _index("state", "_id")]
 
 
-class DisabledWebhookDocument(Document):
+class DisabledWebhookDocument(_Keyed):
     """A receiver that does not want to be called; `_id` is its URL's digest."""
 
-    id: str  # type: ignore[assignment]
+    id: str
 
     class Settings:
         """Beanie's."""
@@ -129,10 +135,10 @@ class DisabledWebhookDocument(Document):
         name = "disabled_webhooks"
 
 
-class ViewerTokenDocument(Document):
+class ViewerTokenDocument(_Keyed):
     """A `ViewerToken`; `_id` is the token's digest."""
 
-    id: str  # type: ignore[assignment]
+    id: str
     study_instance_uid: str
     patient_id: str | None
     user: str | None
@@ -147,10 +153,10 @@ class ViewerTokenDocument(Document):
         indexes: ClassVar = [_index("expires_at")]
 
 
-class AccessRecordDocument(Document):
+class AccessRecordDocument(_Keyed):
     """An `AccessRecord`."""
 
-    id: str  # type: ignore[assignment]
+    id: str
     occurred_at: datetime
     subject: str
     role: str
