@@ -64,7 +64,7 @@ def _located(file: BinaryIO, image: Image) -> list[Fragment]:
     at, length = _item(file, image.starts_at)
     offsets = _read(file, at, length)
     first = at + length
-    extended = image.dataset.get("ExtendedOffsetTable")
+    extended = image.attributes.get("ExtendedOffsetTable")
     if extended:
         return _until(file, first, extended, image.index, "<Q")
     if offsets:

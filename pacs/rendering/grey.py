@@ -58,7 +58,7 @@ def _tone(pixels: NDArray[Any], image: Image, asked: Window | None) -> Callable[
 
 
 def _modality(stored: NDArray[Any], image: Image) -> Values:
-    if image.dataset.get("ModalityLUTSequence"):
+    if image.attributes.get("ModalityLUTSequence"):
         return np.asarray(apply_modality_lut(stored, image.dataset), np.float64)
     slope = image.number("RescaleSlope") or image.number("DoseGridScaling") or 1.0
     return np.asarray(stored, np.float64) * slope + (image.number("RescaleIntercept") or 0.0)
@@ -67,7 +67,7 @@ def _modality(stored: NDArray[Any], image: Image) -> Values:
 def _voi(pixels: NDArray[Any], image: Image, asked: Window | None) -> Callable[[Values], Values]:
     """From values after the modality LUT to 0…1: the window asked for, the image's window or LUT, or its range."""
     window = asked or _stored_window(image)
-    if window is None and image.dataset.get("VOILUTSequence"):
+    if window is None and image.attributes.get("VOILUTSequence"):
         return _voi_lut(image)
     chosen = window or _full_window(pixels, image)
     return lambda values: apply_window(values, chosen)
@@ -98,14 +98,14 @@ def _full_window(pixels: NDArray[Any], image: Image) -> Window:
     fraction = image.number("MaximumFractionalValue")
     if image.bits_stored <= 8 and not image.signed and not image.is_float:
         return Window.between(*_modality(np.array([0.0, fraction or (1 << image.bits_stored) - 1]), image))
-    sample = pixels.reshape(-1)[:: max(1, pixels.size // _STATISTICS_SAMPLES)]
+    sample = np.ascontiguousarray(pixels.reshape(-1)[:: max(1, pixels.size // _STATISTICS_SAMPLES)])
     padding = _padding(sample, image)
     used = sample if padding is None else sample[~padding]
     if image.is_float:
         used = used[np.isfinite(used)]
     if not used.size:
         return Window.between(0.0, 1.0)
-    is_table = bool(image.dataset.get("ModalityLUTSequence"))
+    is_table = bool(image.attributes.get("ModalityLUTSequence"))
     ends = _ends(_modality(used, image)) if is_table else _modality(_ends(used), image)
     return Window.between(float(ends.min()), float(ends.max()))
 

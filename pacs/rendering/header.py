@@ -13,6 +13,7 @@ from pydicom.filereader import read_dataset
 from pydicom.uid import UID
 
 from pacs.errors import NoPicture, NoPictureReason
+from pacs.rendering.attributes import Attributes
 from pacs.rendering.plain_header import HEAD_BYTES, plain_header
 
 _KEYWORDS = (
@@ -51,9 +52,9 @@ _LARGEST_REMEMBERED_BYTES = 1 << 12
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """The attributes that a picture may need, for reading only, and the element of the pixels: its value's place."""
+    """The attributes that a picture may need, and the element of the pixels: its value's place."""
 
-    dataset: Dataset
+    attributes: Attributes
     transfer_syntax: UID
     keyword: str
     vr: str
@@ -63,28 +64,34 @@ class Header:
 
 def read_header(file: BinaryIO) -> Header:
     """That of the file, from its start. Raises NoPicture."""
-    dataset, syntax = _plain(file) or _any(file)
-    keyword, vr, encapsulated = _pixel_element(file, dataset)
-    return Header(dataset, syntax, keyword, vr, encapsulated, file.tell())
+    attributes, syntax = _plain(file) or _any(file)
+    keyword, vr, encapsulated = _pixel_element(file, attributes.dataset)
+    return Header(attributes, syntax, keyword, vr, encapsulated, file.tell())
 
 
-def _plain(file: BinaryIO) -> tuple[Dataset, UID] | None:
+def _plain(file: BinaryIO) -> tuple[Attributes, UID] | None:
     """The file stands at the pixels then; None, and at its start, where it is not an ordinary one."""
     found = plain_header(file.read(HEAD_BYTES), _WANTED)
     file.seek(found.ends_at if found else 0)
     if found is None:
         return None
-    read = _dataset if len(found.elements) <= _LARGEST_REMEMBERED_BYTES else _dataset.__wrapped__
-    return read(found.elements, found.is_implicit), UID(found.transfer_syntax)
+    read = _attributes if len(found.elements) <= _LARGEST_REMEMBERED_BYTES else _attributes.__wrapped__
+    return read(found.elements, found.is_implicit), _uid(found.transfer_syntax)
 
 
 @lru_cache(_REMEMBERED)
-def _dataset(elements: bytes, is_implicit: bool) -> Dataset:
-    """Equal bytes mean an equal dataset: most images of a series have the same."""
-    return read_dataset(BytesIO(elements), is_implicit, is_little_endian=True)
+def _attributes(elements: bytes, is_implicit: bool) -> Attributes:
+    """Equal bytes mean equal attributes: most images of a series have the same."""
+    return Attributes(read_dataset(BytesIO(elements), is_implicit, is_little_endian=True))
 
 
-def _any(file: BinaryIO) -> tuple[Dataset, UID]:
+@lru_cache(_REMEMBERED)
+def _uid(text: str) -> UID:
+    """Made once: pydicom checks each anew."""
+    return UID(text)
+
+
+def _any(file: BinaryIO) -> tuple[Attributes, UID]:
     try:
         dataset = dcmread(file, stop_before_pixels=True, force=True, specific_tags=_TAGS)
         syntax = dataset.file_meta.get("TransferSyntaxUID")
@@ -94,7 +101,7 @@ def _any(file: BinaryIO) -> tuple[Dataset, UID]:
         raise NoPicture("not_dicom") from None
     if not syntax:
         raise NoPicture("not_dicom")
-    return dataset, UID(syntax)
+    return Attributes(dataset), UID(syntax)
 
 
 def _pixel_element(file: BinaryIO, dataset: Dataset) -> tuple[str, str, bool]:

@@ -7,6 +7,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
 from pacs.errors import NoPicture
+from pacs.rendering.attributes import Attributes
 from pacs.rendering.header import read_header
 
 # Which functional group macro holds an attribute of the enhanced multi-frame objects (PS3.3 §C.7.6.16.2).
@@ -24,7 +25,7 @@ _MACROS = {
 class Image:
     """The pixels of one frame (0-based `index`) of an instance: their shape, encoding and place in the file."""
 
-    dataset: Dataset
+    attributes: Attributes
     transfer_syntax: UID
     keyword: str
     vr: str
@@ -39,6 +40,11 @@ class Image:
     photometric: str
     frames: int
     index: int
+
+    @property
+    def dataset(self) -> Dataset:
+        """What holds the attributes."""
+        return self.attributes.dataset
 
     @property
     def frame_bytes(self) -> int:
@@ -58,7 +64,7 @@ class Image:
 
     def value(self, keyword: str) -> Any:
         """An attribute that holds for this frame, from the dataset or its functional groups; None if absent."""
-        value = self.dataset.get(keyword)
+        value = self.attributes.get(keyword)
         if value in (None, ""):
             for group in self._groups():
                 items = group.get(_MACROS.get(keyword, ""))
@@ -82,53 +88,53 @@ class Image:
         return next(iter(self.numbers(keyword)), None)
 
     def _groups(self) -> list[Dataset]:
-        per_frame = self.dataset.get("PerFrameFunctionalGroupsSequence") or ()
-        shared = self.dataset.get("SharedFunctionalGroupsSequence") or ()
+        per_frame = self.attributes.get("PerFrameFunctionalGroupsSequence") or ()
+        shared = self.attributes.get("SharedFunctionalGroupsSequence") or ()
         return [*per_frame[self.index : self.index + 1], *shared[:1]]
 
 
 def read_image(file: BinaryIO, frame: int | None) -> Image:
     """The description of `frame` (1-based; None for one that represents the instance). Raises NoPicture."""
     header = read_header(file)
-    dataset, keyword = header.dataset, header.keyword
-    frames = max(_integer(dataset, "NumberOfFrames", 1), 1)
+    attributes, keyword = header.attributes, header.keyword
+    frames = max(_integer(attributes, "NumberOfFrames", 1), 1)
     if frame is not None and frame > frames:
         raise NoPicture("no_such_frame")
-    samples = _integer(dataset, "SamplesPerPixel", 1)
+    samples = _integer(attributes, "SamplesPerPixel", 1)
     bits_allocated = {"FloatPixelData": 32, "DoubleFloatPixelData": 64}.get(
-        keyword, _integer(dataset, "BitsAllocated", 0)
+        keyword, _integer(attributes, "BitsAllocated", 0)
     )
     image = Image(
-        dataset=dataset,
+        attributes=attributes,
         transfer_syntax=header.transfer_syntax,
         keyword=keyword,
         vr=header.vr,
         starts_at=header.starts_at,
         encapsulated=header.encapsulated,
-        rows=_integer(dataset, "Rows", 0),
-        columns=_integer(dataset, "Columns", 0),
+        rows=_integer(attributes, "Rows", 0),
+        columns=_integer(attributes, "Columns", 0),
         samples=samples,
         bits_allocated=bits_allocated,
-        bits_stored=_integer(dataset, "BitsStored", bits_allocated),
-        signed=_integer(dataset, "PixelRepresentation", 0) == 1,
-        photometric=str(dataset.get("PhotometricInterpretation") or ("MONOCHROME2" if samples == 1 else "RGB")),
+        bits_stored=_integer(attributes, "BitsStored", bits_allocated),
+        signed=_integer(attributes, "PixelRepresentation", 0) == 1,
+        photometric=str(attributes.get("PhotometricInterpretation") or ("MONOCHROME2" if samples == 1 else "RGB")),
         frames=frames,
-        index=(frame or _representative(dataset, frames)) - 1,
+        index=(frame or _representative(attributes, frames)) - 1,
     )
     if min(image.rows, image.columns, image.bits_allocated) < 1 or image.samples not in (1, 3):
         raise NoPicture("damaged" if image.samples in (1, 3) else "unsupported")
     return image
 
 
-def _representative(dataset: Dataset, frames: int) -> int:
+def _representative(attributes: Attributes, frames: int) -> int:
     """The Representative Frame Number (0028,6010), or the middle one: a volume's ends rarely show anything."""
-    named = _integer(dataset, "RepresentativeFrameNumber", 0)
+    named = _integer(attributes, "RepresentativeFrameNumber", 0)
     return named if 1 <= named <= frames else (frames + 1) // 2
 
 
-def _integer(dataset: Dataset, keyword: str, default: int) -> int:
+def _integer(attributes: Attributes, keyword: str, default: int) -> int:
     try:
-        value = dataset.get(keyword)
+        value = attributes.get(keyword)
         return default if value in (None, "") else int(value)
     except (TypeError, ValueError, OverflowError, NotImplementedError):
         return default

@@ -74,6 +74,8 @@ def _wanted(
     parts: list[bytes] = []
     depth = begins_at = outer_tag = 0
     while True:
+        if depth == 0 and read is _explicit:
+            at = _behind_short_ones(head, at, wanted, parts)
         tag, value_at, length = read(head, at)
         if depth == 0:
             if tag in stop:
@@ -85,6 +87,18 @@ def _wanted(
             raise _Unusual
         if depth == 0 and outer_tag in wanted:
             parts.append(head[begins_at:at])
+
+
+def _behind_short_ones(head: bytes, at: int, wanted: Container[int], parts: list[bytes]) -> int:
+    """Where the first element from `at` on begins that is none of the short form, as most are: in half of the time."""
+    while True:
+        group, element, vr, length = _EXPLICIT.unpack_from(head, at)
+        if vr not in _SHORT_VRS or group >= _PIXEL_GROUP:
+            return at
+        end = at + 8 + length
+        if group << 16 | element in wanted:
+            parts.append(head[at:end])
+        at = end
 
 
 def _of_meta(head: bytes, at: int) -> _Element:
