@@ -1,5 +1,6 @@
-"""Large objects into Orthanc by its own REST API, and by STOW-RS wherever that does not take them."""
+"""All but small objects into Orthanc by its own REST API, and by STOW-RS wherever that does not take them."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from io import BytesIO
@@ -16,6 +17,7 @@ from tests.pacs.scripted import Exchange, ScriptedPacs, scripted_pacs
 from tests.samples import Exam, Sample
 
 LARGE = Exam().image(Rows=2048, Columns=1024, PixelData=bytes(4 << 20))
+MIDDLING = Exam().image(Rows=512, Columns=512, PixelData=bytes(1 << 19))
 SMALL = Exam().image()
 SYSTEM, INSTANCES, STOW, QIDO = "/system", "/instances", "/dicom-web/studies", "/dicom-web/instances"
 WADO = f"/dicom-web/studies/{LARGE.study}/series/{LARGE.series}/instances/{LARGE.instance}"
@@ -61,7 +63,8 @@ async def orthanc(
             await exchange.json(found(searches))
             return
         if path == INSTANCES:
-            assert body == LARGE.content
+            assert body in (LARGE.content, MIDDLING.content)
+            assert exchange.headers["content-length"] == str(len(body))
         status, content = answers.get(path, (404, b""))
         if not status:
             raise ConnectionError
@@ -87,10 +90,10 @@ def paths(server: ScriptedPacs) -> list[str]:
     return [target.partition("?")[0] for target in server.targets]
 
 
-async def test_a_large_object_goes_as_it_is_and_small_ones_by_stow() -> None:
+async def test_objects_go_as_they_are_and_small_ones_by_stow() -> None:
     async with orthanc(ORTHANC) as (pacs, server):
-        assert await stored(pacs, LARGE, SMALL) == [None, None]
-        assert paths(server) == [QIDO, SYSTEM, INSTANCES, STOW]
+        assert await stored(pacs, LARGE, MIDDLING, SMALL) == [None] * 3
+        assert paths(server) == [QIDO, SYSTEM, INSTANCES, INSTANCES, STOW]
 
 
 @pytest.mark.parametrize(
@@ -153,6 +156,28 @@ async def test_a_known_object_is_not_sent() -> None:
         (said,) = await stored(pacs, LARGE)
         assert isinstance(said, Conflict)
         assert not {INSTANCES, STOW} & set(paths(server))
+
+
+async def test_eight_batches_are_stored_at_once_however_many_ask() -> None:
+    at_once: list[int] = [0]
+
+    async def script(exchange: Exchange) -> None:
+        await exchange.body()
+        if exchange.target.startswith(QIDO):
+            await exchange.json([])
+        elif exchange.target == STOW:
+            at_once.append(at_once[-1] + 1)
+            await asyncio.sleep(0.02)
+            at_once.append(at_once[-1] - 1)
+            await exchange.answer(200, b"{}", "application/dicom+json")
+        else:
+            await exchange.answer(404, b"", "")
+
+    async with scripted_pacs(script) as server:
+        pacs = Pacs(server.address())
+        await asyncio.gather(*(stored(pacs, Exam().image()) for _ in range(20)))
+        await pacs.aclose()
+    assert max(at_once) == 8
 
 
 async def test_an_orthanc_that_falls_silent_is_waited_for_once() -> None:
