@@ -146,6 +146,18 @@ def test_deep_images_without_a_window_show_the_range_in_use(path: Path) -> None:
     assert abs(int(seen[32, 0]) - 128) <= 1
 
 
+@pytest.mark.parametrize("cell", ["u2", "i2"])
+def test_bits_that_are_not_stored_mean_nothing(path: Path, cell: str) -> None:
+    stored = np.linspace(0, 2000, 4096).reshape(64, 64).astype(cell)
+    save(image_dataset(stored, BitsStored=12, HighBit=11), path)
+    without = shown(path)
+
+    stored[::2] |= np.array(0x5000, cell)  # an overlay
+    save(image_dataset(stored, BitsStored=12, HighBit=11), path)
+
+    assert shown(path).tolist() == without.tolist()
+
+
 def test_the_range_in_use_is_that_of_the_values_after_the_rescaling(path: Path) -> None:
     stored = np.linspace(0, 3000, 4096).reshape(64, 64).astype("u2")
     save(image_dataset(stored, RescaleSlope="-2", RescaleIntercept="100"), path)
