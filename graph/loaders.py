@@ -43,7 +43,7 @@ class Loaders:
     @cached_property
     def series(self) -> DataLoader[Below, list[Dataset]]:
         """The series of studies."""
-        return _below(self._pacs.series, "StudyInstanceUID")
+        return _below(self._pacs.series_with, "StudyInstanceUID")
 
     @cached_property
     def instances(self) -> DataLoader[InSeries, list[Dataset]]:

@@ -1,5 +1,6 @@
 """What is searched for: which studies of a patient, with which attributes of instances, in which order."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pacs.attributes import Dataset
@@ -45,6 +46,12 @@ def in_order(dataset: Dataset, number: str, uid: str) -> tuple[int, str]:
     """The key that sorts series and instances by their numbers, then UIDs; those without a number come last."""
     found = dataset.integer(number)
     return _LAST if found is None else found, dataset.text(uid) or ""
+
+
+def by_number(series: Iterable[Dataset]) -> list[Dataset]:
+    """Series by study and Series Number."""
+    found = sorted(series, key=lambda one: in_order(one, "SeriesNumber", "SeriesInstanceUID"))
+    return sorted(found, key=lambda one: one.text("StudyInstanceUID") or "")
 
 
 def newest_first(study: Dataset) -> tuple[str, str, str]:

@@ -14,7 +14,7 @@ from cachetools import LRUCache, TTLCache
 
 from pacs.address import PacsAddress
 from pacs.caching.flights import Flights
-from pacs.caching.orthanc_states import orthanc_id
+from pacs.caching.orthanc_ids import orthanc_id
 from pacs.dicomweb import DicomWeb
 from pacs.errors import NotFound, PacsError, PacsTimeout
 from pacs.retrieved import check

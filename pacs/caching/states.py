@@ -7,7 +7,7 @@ is kept serves for a few seconds, not longer.
 """
 
 import math
-from collections.abc import Awaitable, Callable, Hashable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Hashable, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -51,6 +51,13 @@ class Witness(Protocol):
         """What `State.instances` tells."""
         ...
 
+    async def series(self, patient_id: str, studies: Collection[str], include: Set[str]) -> list[Dataset] | None:
+        """The series of these studies of the patient, with these attributes and `row_keywords`, as they are now.
+
+        None where a search must tell.
+        """
+        ...
+
     async def state(self, series: SeriesRef, patient_id: str | None, *, look: bool = False) -> State | None:
         """As it is at some moment after this call began; None where the PACS does not tell.
 
@@ -80,6 +87,15 @@ class CountWitness:
     def instance_keywords(self) -> frozenset[str]:
         """See `Witness`."""
         return frozenset()
+
+    async def series(
+        self,
+        patient_id: str,  # noqa: ARG002  # there is nothing but searches
+        studies: Collection[str],  # noqa: ARG002
+        include: Set[str],  # noqa: ARG002
+    ) -> list[Dataset] | None:
+        """See `Witness`."""
+        return None
 
     async def state(
         self,

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image as pillow
 
 from pacs.adapter import Pacs
-from pacs.caching.orthanc_states import orthanc_id
+from pacs.caching.orthanc_ids import orthanc_id
 from pacs.errors import NotFound, PacsFault
 from pacs.orthanc import api_address
 from pacs.small_files import SmallFiles

@@ -8,7 +8,8 @@ import pytest_asyncio
 
 from pacs.adapter import Pacs
 from pacs.address import PacsAddress
-from pacs.caching.orthanc_states import orthanc_id
+from pacs.caching.orthanc_ids import orthanc_id
+from pacs.caching.orthanc_series import SERIES_KEYWORDS
 from pacs.caching.states import SeriesRef
 from pacs.errors import NotFound
 from tests.pacs.caching.behind import FIELDS, Behind, tree
@@ -84,3 +85,36 @@ async def test_an_orthanc_whose_log_was_cleared_is_still_believed_only_as_far_as
         await behind.store(again.image(images[1].series, SOPInstanceUID=images[1].instance, InstanceNumber=number))
         (await behind.client.delete(f"{behind.root.removesuffix('/dicom-web')}/changes")).raise_for_status()
         assert numbers(await tree(pacs, images[0])) == [1, 3, number]
+
+
+@pytest.mark.parametrize("several", [False, True], ids=["one study", "several studies"])
+async def test_series_come_from_the_index_of_orthanc_as_a_search_has_them(
+    behind: Behind, pacs: Pacs, images: list[Sample], several: bool
+) -> None:
+    exam = Exam(images[0].patient_id)
+    more = [exam.image(SeriesNumber=9, SeriesDescription="thorax \u00e4"), exam.image(Modality="MR", SeriesNumber=1)]
+    await behind.store(*more)
+    studies = [more[0].study, images[0].study] if several else [more[0].study]
+    await tree(pacs, images[0])  # that it is an Orthanc is known then
+    behind.asked.clear()
+
+    wanted = SERIES_KEYWORDS - {"StudyInstanceUID"}
+    found = await pacs.series_with(images[0].patient_id, studies, wanted)
+    assert behind.asked == (
+        ["tools/find"] if several else [f"studies/{orthanc_id(exam.patient_id, exam.study)}/series"]
+    )
+    searched = await pacs.series(images[0].patient_id, studies, wanted)
+    assert len(found) == len(searched) == (3 if several else 2)
+    for keyword in SERIES_KEYWORDS:
+        assert [row.whole_text(keyword) for row in found] == [row.whole_text(keyword) for row in searched], keyword
+
+
+async def test_series_in_the_index_are_their_patients_alone(behind: Behind, pacs: Pacs, images: list[Sample]) -> None:
+    await tree(pacs, images[0])
+    assert await pacs.series_with("somebody else", [images[0].study], {"Modality"}) == []
+    anothers = Exam("somebody else", images[0].study).image()
+    await behind.store(anothers)
+    for studies in ([images[0].study], [images[0].study, Exam().study]):
+        for image in (anothers, images[0]):
+            rows = await pacs.series_with(image.patient_id, studies, {"Modality"})
+            assert [row.text("SeriesInstanceUID") for row in rows] == [image.series]

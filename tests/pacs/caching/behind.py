@@ -35,7 +35,7 @@ class Behind:
 async def tree(pacs: Pacs, image: Sample, patient_id: str | None = None) -> list[Dataset]:
     """The instances of the image's study, as a query from study to instance reads them."""
     patient = patient_id or image.patient_id
-    rows = await pacs.series(patient, [image.study])
+    rows = await pacs.series_with(patient, [image.study], {"SeriesInstanceUID"})
     refs = [SeriesRef(image.study, row.text("SeriesInstanceUID") or "", row) for row in rows]
     return [one for own in (await pacs.instances(patient, refs, FIELDS)).values() for one in own]
 

@@ -1,0 +1,74 @@
+"""The series of studies as Orthanc has them in its index.
+
+A search by DICOMweb makes Orthanc list all instances of each series that it finds, and read one of their files: 9 ms
+for a study of five series with 100 images each, and this 0.7 ms (measured on 1.10.1).
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Any
+
+import orjson
+
+from pacs.attributes import Dataset, tag
+from pacs.caching.orthanc_ids import orthanc_id
+from pacs.dicomweb import DicomWeb
+from pacs.errors import PacsError, PacsTimeout
+from pacs.uids import is_uid
+
+_VRS = {"SeriesInstanceUID": "UI", "Modality": "CS", "SeriesNumber": "IS", "SeriesDescription": "LO",
+        "BodyPartExamined": "CS"}  # fmt: skip
+"""What Orthanc keeps of every series in its index, by default and always; of a text up to 256 characters."""
+_COUNT = "NumberOfSeriesRelatedInstances"
+SERIES_KEYWORDS = frozenset(_VRS) | {_COUNT, "PatientID", "StudyInstanceUID"}
+
+
+class OrthancSeries:
+    """The index of one Orthanc, to the root of whose REST API `web` leads."""
+
+    def __init__(self, web: DicomWeb) -> None:
+        self._web = web
+
+    async def of(self, patient_id: str, studies: Collection[str]) -> list[Dataset] | None:
+        """The series of these studies of the patient, with `SERIES_KEYWORDS`, in no order.
+
+        None where a search must tell: Orthanc's name of a study is made of its patient and its UID, so what has another
+        name is another patient's, or written in other characters. Raises `PacsTimeout`.
+        """
+        if not patient_id.isascii() or not all(is_uid(study, lenient=True) for study in studies):
+            return None
+        ids = {orthanc_id(patient_id, study): study for study in studies}
+        try:
+            found = await self._find(ids)
+        except PacsTimeout:
+            raise
+        except PacsError:
+            return None
+        rows = [(ids.get(str(one.get("ParentStudy"))), one) for one in found if isinstance(one, Mapping)]
+        series = [Dataset(dict(_elements(one, patient_id, study))) for study, one in rows if study]
+        whole = {study for study, _ in rows} == set(studies) and all(map(_is_whole, series))
+        return series if whole else None
+
+    async def _find(self, ids: Mapping[str, str]) -> Iterable[object]:
+        """All by one request; one study by that which is the quicker."""
+        if len(ids) == 1:
+            answer = await self._web.request("GET", f"studies/{next(iter(ids))}/series")
+        else:
+            query = {"Level": "Series", "Expand": True, "Query": {"StudyInstanceUID": "\\".join(ids.values())}}
+            answer = await self._web.request("POST", "tools/find", content=orjson.dumps(query))
+        found = answer.json()
+        return found if isinstance(found, list) else ()
+
+
+def _elements(series: Mapping[str, Any], patient_id: str, study: str) -> Iterator[tuple[str, Any]]:
+    tags, instances = series.get("MainDicomTags"), series.get("Instances")
+    for keyword, vr in _VRS.items():
+        if isinstance(tags, Mapping) and (text := tags.get(keyword)):
+            yield tag(keyword), {"vr": vr, "Value": [text]}
+    yield tag("PatientID"), {"vr": "LO", "Value": [patient_id]}
+    yield tag("StudyInstanceUID"), {"vr": "UI", "Value": [study]}
+    if isinstance(instances, list):
+        yield tag(_COUNT), {"vr": "IS", "Value": [len(instances)]}
+
+
+def _is_whole(row: Dataset) -> bool:
+    return bool(row.text("SeriesInstanceUID")) and _COUNT in row
