@@ -2,6 +2,7 @@
 
     StoreError
     ├── StoreUnavailable   no answer, or no confirmation: a write is *not known to be stored*, and may be tried again
+    │   └── StoreUnwritable   it answers, and nothing can be written to it: a full disk, a read-only file system
     ├── StoreInUse         another server works on this data directory
     └── StoreUnusable      a damaged database, one made by a newer version, or a directory that cannot be written
     CursorExpired          events behind this cursor are no longer kept, or the cursor is not of this store
@@ -19,6 +20,10 @@ class StoreUnavailable(StoreError):
 
     Answer 503, or try again: with a key that the caller chose (a UID, a delivery's id) trying again is safe.
     """
+
+
+class StoreUnwritable(StoreUnavailable):
+    """What is stored can be read; nothing can be added to it, for now."""
 
 
 class StoreInUse(StoreError):

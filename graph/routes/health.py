@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, Response
 
 from graph.context import Services
 from pacs.errors import PacsError
-from persistence.errors import StoreError
+from persistence.errors import StoreError, StoreUnwritable
 
 _PATIENCE_SECONDS = 5.0
 
@@ -44,6 +44,8 @@ async def _state(answer: Awaitable[None]) -> str:
         return "did not answer in time"
     except PacsError as error:
         return str(error)
+    except StoreUnwritable:
+        return "cannot be written to"
     except StoreError:
         return "does not answer"
     return "ok"

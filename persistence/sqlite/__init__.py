@@ -47,8 +47,9 @@ class SqliteStore(
             raise
 
     async def ping(self) -> None:
-        """Returns when the database answers."""
+        """Returns when the database answers; after a write that failed, tries another. `StoreUnwritable`."""
         await self._database.read(lambda connection: connection.execute("SELECT 1 FROM exam_events LIMIT 1").fetchone())
+        await self._database.check_writable()
 
     async def close(self) -> None:
         """Finishes the writes under way, closes the file and frees the folder."""

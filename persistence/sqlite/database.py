@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from persistence.batches import Batches
-from persistence.errors import StoreUnavailable, StoreUnusable
+from persistence.errors import StoreUnavailable, StoreUnusable, StoreUnwritable
 from persistence.sqlite.migrations import migrate
 
 T = TypeVar("T")
@@ -34,6 +34,8 @@ class Database:
         self._path = path
         self._batches: Batches[Work[Any], Any] = Batches(self._commit_in_thread, _MAX_COMMIT)
         self._closed = False
+        self._is_doubted = False
+        """Whether a write has failed since one was last known to be on the disk."""
         self._connections: list[sqlite3.Connection] = []
         self._local = threading.local()
         try:
@@ -63,6 +65,14 @@ class Database:
         outcome: T = await self._batches.add(work)
         return outcome
 
+    async def check_writable(self) -> None:
+        """After a write that failed, until one works: tries one that changes nothing. `StoreUnwritable`."""
+        if self._is_doubted:
+            try:
+                await self.write(_write_the_same)
+            except StoreUnavailable as error:
+                raise StoreUnwritable(str(error)) from error
+
     async def close(self) -> None:
         """Commits what is pending and closes the file; calling it again does nothing."""
         if self._closed:
@@ -80,13 +90,19 @@ class Database:
 
     def _commit(self, works: list[Work[Any]]) -> list[Any]:
         connection = self._writing
+        changes = connection.total_changes
         try:
             connection.execute("BEGIN IMMEDIATE")
             outcomes = [_attempt(connection, work) for work in works]
             connection.execute("COMMIT")
         except sqlite3.Error as error:
+            self._is_doubted = True
             self._roll_back()
             raise _unavailable(error) from error
+        if any(isinstance(outcome, StoreUnavailable) for outcome in outcomes):
+            self._is_doubted = True
+        elif connection.total_changes > changes or _write_the_same in works:
+            self._is_doubted = False
         return outcomes
 
     def _roll_back(self) -> None:
@@ -137,6 +153,12 @@ def _attempt(connection: sqlite3.Connection, work: Work[Any]) -> Any:
         return _unavailable(error) if isinstance(error, sqlite3.Error) else error
     connection.execute("RELEASE work")
     return value
+
+
+def _write_the_same(connection: sqlite3.Connection) -> None:
+    """Writes a page of the file, as it is."""
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    connection.execute(f"PRAGMA user_version = {version}")
 
 
 def _unavailable(error: Exception) -> StoreUnavailable:

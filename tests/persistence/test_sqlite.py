@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from persistence.errors import StoreInUse, StoreUnavailable, StoreUnusable
+from persistence.errors import StoreInUse, StoreUnavailable, StoreUnusable, StoreUnwritable
 from persistence.filters import EventFilter
+from persistence.records import now
 from persistence.sqlite import SqliteStore
 from persistence.sqlite.database import Database
 from persistence.sqlite.events import page_query
@@ -153,6 +154,37 @@ async def test_on_a_full_disk_nothing_is_acknowledged_and_the_log_stays_whole(tm
 
     writing.execute("PRAGMA max_page_count = 1000000")
     assert sequences(await append(store, 2)) == [1, 2]
+    await store.close()
+
+
+async def test_after_a_write_that_failed_it_answers_for_itself_again_only_when_one_works(tmp_path: Path) -> None:
+    store = await SqliteStore.open(tmp_path / "state.sqlite")
+    writing = store._database._writing
+    writing.execute("PRAGMA query_only = ON")
+    await store.ping()  # nobody has tried
+    with pytest.raises(StoreUnavailable):
+        await append(store, 1)
+    for _ in range(2):
+        with pytest.raises(StoreUnwritable):
+            await store.ping()
+
+    writing.execute("PRAGMA query_only = OFF")
+    await store.ping()
+    assert sequences(await append(store, 1)) == [1]
+    await store.ping()
+    await store.close()
+
+
+async def test_a_write_of_nothing_is_no_sign_of_a_disk_with_room(tmp_path: Path) -> None:
+    store = await SqliteStore.open(tmp_path / "state.sqlite")
+    writing = store._database._writing
+    writing.execute(f"PRAGMA max_page_count = {writing.execute('PRAGMA page_count').fetchone()[0]}")
+    with pytest.raises(StoreUnavailable):
+        await store.append_event(new_event(body={"x": "x" * 10_000}))
+    assert await store.claim_delivery("http://receiver.example/", now(), lease_seconds=1) is None
+    assert store._database._is_doubted
+    await append(store, 1)
+    assert not store._database._is_doubted
     await store.close()
 
 
