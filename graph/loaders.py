@@ -1,5 +1,6 @@
 """Loaders: what many parents ask for one by one in a query, asked of the PACS together."""
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -40,6 +41,19 @@ class Loaders:
     def __init__(self, pacs: Pacs) -> None:
         self._pacs = pacs
 
+    def begin(
+        self, patient_id: str, series: list[Dataset], include: frozenset[str], of_instances: frozenset[str]
+    ) -> None:
+        """Takes all series of the patient's studies, which have `include`, as loaded, and begins with instances."""
+        of_study: dict[str, list[Dataset]] = defaultdict(list)
+        for row in series:
+            of_study[row.text("StudyInstanceUID") or ""].append(row)
+        for study, rows in of_study.items():
+            self.series.prime(Below(patient_id, study, include), rows)
+            for row in rows:
+                key = InSeries(patient_id, study, row.text("SeriesInstanceUID") or "", of_instances, row)
+                asyncio.ensure_future(self.instances.load(key)).add_done_callback(_heard)
+
     @cached_property
     def series(self) -> DataLoader[Below, list[Dataset]]:
         """The series of studies."""
@@ -70,6 +84,12 @@ def _below(fetch: Fetch, parent: str) -> DataLoader[Below, list[Dataset]]:
         return [found[key] for key in keys]
 
     return DataLoader(load)
+
+
+def _heard(instances: asyncio.Future[list[Dataset]]) -> None:
+    """Asyncio reports an error that nobody asked about: a query may have failed before it came to that."""
+    if not instances.cancelled():
+        instances.exception()
 
 
 def _in_series(pacs: Pacs) -> DataLoader[InSeries, list[Dataset]]:

@@ -102,6 +102,11 @@ class Pacs:
         found = await self._witness.series(exact("patientID", patient_id), studies, include)
         return await self.series(patient_id, studies, include) if found is None else by_number(found)
 
+    async def series_at_hand(self, patient_id: str, include: Collection[str]) -> list[Dataset] | None:
+        """The same of all studies of the patient, where somebody tells so at once; else None."""
+        found = await self._witness.series(exact("patientID", patient_id), None, self._of_series(include))
+        return found and by_number(found)
+
     def _of_series(self, include: Iterable[str]) -> frozenset[str]:
         """What is asked for of series: also what tells their state."""
         return frozenset(include).union(self._witness.row_keywords if self._cache.is_on else ())

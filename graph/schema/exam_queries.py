@@ -6,6 +6,7 @@ from graph.access_records.actions import READ_STUDY, SEARCH_STUDIES
 from graph.access_records.trail import AccessOutcome
 from graph.context import Info
 from graph.loaders import Below, InSeries
+from graph.schema.ahead import ahead_of
 from graph.schema.attributes import selected_keywords
 from graph.schema.date_range import DateRange
 from graph.schema.exams import Instance, Scope, Series, Study
@@ -60,7 +61,7 @@ class ExamQueries:
             study_description=study_description or None,
         )
         include = selected_keywords(info, Study, "nodes", "edges.node")
-        found = await info.context.pacs.studies(search, include)
+        found = await ahead_of(info, search, first, info.context.pacs.studies(search, include))
         info.context.trail.note(SEARCH_STUDIES, patient_id)
         page = _CURSORS.cut(found, newest_first, first, after or None)
         scope = Scope(patient_id, info.context.links)

@@ -9,14 +9,19 @@ from graphql import FieldNode, FragmentSpreadNode, InlineFragmentNode, Selection
 _Selections = Iterable[SelectionSetNode | None]
 
 
-def selected(info: strawberry.Info[Any, Any], *paths: str) -> frozenset[str]:
-    """Names of the fields selected at any of `paths` below this field: `""` right below, `edges.node` deeper."""
+def selected(info: strawberry.Info[Any, Any], *paths: str, surely: bool = False) -> frozenset[str]:
+    """Names of the fields selected at any of `paths` below this field: `""` right below, `edges.node` deeper.
+
+    `surely` leaves out what a directive may leave out.
+    """
     fragments = info._raw_info.fragments
     here = [node.selection_set for node in info._raw_info.field_nodes]
 
     def fields(selections: _Selections) -> Iterator[FieldNode]:
         for selection_set in selections:
             for node in selection_set.selections if selection_set else ():
+                if surely and node.directives:
+                    continue
                 if isinstance(node, FieldNode):
                     yield node
                 elif isinstance(node, InlineFragmentNode):

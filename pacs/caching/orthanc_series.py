@@ -4,11 +4,13 @@ A search by DICOMweb makes Orthanc list all instances of each series that it fin
 for a study of five series with 100 images each, and this 0.7 ms (measured on 1.10.1).
 """
 
+import asyncio
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 import orjson
 
+from pacs.answer import Answer
 from pacs.attributes import Dataset, tag
 from pacs.caching.orthanc_ids import orthanc_id
 from pacs.dicomweb import DicomWeb
@@ -38,25 +40,48 @@ class OrthancSeries:
             return None
         ids = {orthanc_id(patient_id, study): study for study in studies}
         try:
-            found = await self._find(ids)
+            return _rows(patient_id, ids, await self._find(ids))
         except PacsTimeout:
             raise
         except PacsError:
             return None
-        rows = [(ids.get(str(one.get("ParentStudy"))), one) for one in found if isinstance(one, Mapping)]
-        series = [Dataset(dict(_elements(one, patient_id, study))) for study, one in rows if study]
-        whole = {study for study, _ in rows} == set(studies) and all(map(_is_whole, series))
-        return series if whole else None
+
+    async def of_patient(self, patient_id: str) -> list[Dataset] | None:
+        """The same of all studies of the patient."""
+        if not patient_id.isascii():
+            return None
+        patient = f"patients/{orthanc_id(patient_id)}"
+        try:
+            studies, series = await asyncio.gather(self._get(f"{patient}/studies"), self._get(f"{patient}/series"))
+        except PacsTimeout:
+            raise
+        except PacsError:
+            return None
+        tags = (one.get("MainDicomTags") for one in studies if isinstance(one, Mapping))
+        uids = {str(one.get("StudyInstanceUID")) for one in tags if isinstance(one, Mapping)}
+        return _rows(patient_id, {orthanc_id(patient_id, uid): uid for uid in uids}, series)
 
     async def _find(self, ids: Mapping[str, str]) -> Iterable[object]:
         """All by one request; one study by that which is the quicker."""
         if len(ids) == 1:
-            answer = await self._web.request("GET", f"studies/{next(iter(ids))}/series")
-        else:
-            query = {"Level": "Series", "Expand": True, "Query": {"StudyInstanceUID": "\\".join(ids.values())}}
-            answer = await self._web.request("POST", "tools/find", content=orjson.dumps(query))
-        found = answer.json()
-        return found if isinstance(found, list) else ()
+            return await self._get(f"studies/{next(iter(ids))}/series")
+        query = {"Level": "Series", "Expand": True, "Query": {"StudyInstanceUID": "\\".join(ids.values())}}
+        return _list(await self._web.request("POST", "tools/find", content=orjson.dumps(query)))
+
+    async def _get(self, path: str) -> Iterable[object]:
+        return _list(await self._web.request("GET", path))
+
+
+def _list(answer: Answer) -> Iterable[object]:
+    found = answer.json()
+    return found if isinstance(found, list) else ()
+
+
+def _rows(patient_id: str, studies: Mapping[str, str], found: Iterable[object]) -> list[Dataset] | None:
+    """The series that were found, if they are of these studies by Orthanc's names, and of each of them."""
+    rows = [(studies.get(str(one.get("ParentStudy"))), one) for one in found if isinstance(one, Mapping)]
+    series = [Dataset(dict(_elements(one, patient_id, study))) for study, one in rows if study]
+    return series if {study for study, _ in rows} == set(studies.values()) and all(map(_is_whole, series)) else None
 
 
 def _elements(series: Mapping[str, Any], patient_id: str, study: str) -> Iterator[tuple[str, Any]]:

@@ -69,9 +69,11 @@ class OrthancWitness:
         """See `Witness`."""
         return frozenset(_VRS) | {keyword for keyword, _ in _FROM_PLACE}
 
-    async def series(self, patient_id: str, studies: Collection[str], include: Set[str]) -> list[Dataset] | None:
+    async def series(self, patient_id: str, studies: Collection[str] | None, include: Set[str]) -> list[Dataset] | None:
         """See `Witness`."""
-        return await self._series.of(patient_id, studies) if include <= SERIES_KEYWORDS else None
+        if not include <= SERIES_KEYWORDS:
+            return None
+        return await (self._series.of_patient(patient_id) if studies is None else self._series.of(patient_id, studies))
 
     async def is_there(self) -> bool:
         """Whether this is an Orthanc that tells us of its changes."""

@@ -51,10 +51,10 @@ class Witness(Protocol):
         """What `State.instances` tells."""
         ...
 
-    async def series(self, patient_id: str, studies: Collection[str], include: Set[str]) -> list[Dataset] | None:
+    async def series(self, patient_id: str, studies: Collection[str] | None, include: Set[str]) -> list[Dataset] | None:
         """The series of these studies of the patient, with these attributes and `row_keywords`, as they are now.
 
-        None where a search must tell.
+        None for `studies` means all of the patient's; None is the answer where a search must tell.
         """
         ...
 
@@ -91,7 +91,7 @@ class CountWitness:
     async def series(
         self,
         patient_id: str,  # noqa: ARG002  # there is nothing but searches
-        studies: Collection[str],  # noqa: ARG002
+        studies: Collection[str] | None,  # noqa: ARG002
         include: Set[str],  # noqa: ARG002
     ) -> list[Dataset] | None:
         """See `Witness`."""

@@ -41,7 +41,7 @@ class ChosenWitness:
         if self._web is not None:
             await self._web.aclose()
 
-    async def series(self, patient_id: str, studies: Collection[str], include: Set[str]) -> list[Dataset] | None:
+    async def series(self, patient_id: str, studies: Collection[str] | None, include: Set[str]) -> list[Dataset] | None:
         """See `Witness`."""
         return await self._chosen.series(patient_id, studies, include) if self._chosen else None
 
