@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from graph.errors import bad_input
+from graph.whole_answers import WholeAnswer
 
 HEADER_SECONDS = 10.0
 """From a connection's, or request's, first byte to the end of its header."""
@@ -58,7 +59,10 @@ class GuardedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """The header is there."""
         self._stop_waiting()
+        before = self.cycle
         super().on_headers_complete()
+        if self.cycle is not before and self.scope["method"] != "HEAD":
+            self.cycle.transport = WholeAnswer(self.transport)  # type: ignore[assignment]  # of which it uses so much
 
     def pause_writing(self) -> None:
         """The client does not read."""

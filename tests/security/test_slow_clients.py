@@ -3,15 +3,14 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import pytest
-import uvicorn
 from starlette.types import Receive, Scope, Send
 
 from graph import slow_clients
 from graph.app import create_app
 from graph.settings import Settings
+from tests.graph.guarded import guarded
 
 _HOST = b"Host: 127.0.0.1\r\n"
 _GRAPHQL = b"POST /graphql HTTP/1.1\r\n" + _HOST + b"Content-Type: application/json\r\nContent-Length: 100000\r\n\r\n"
@@ -22,20 +21,6 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(slow_clients, "HEADER_SECONDS", 0.5)
     monkeypatch.setattr(slow_clients, "SILENCE_SECONDS", 0.5)
     monkeypatch.setattr(slow_clients, "READING_SECONDS", 0.5)
-
-
-@asynccontextmanager
-async def guarded(app: object) -> AsyncIterator[int]:
-    config = uvicorn.Config(app, port=0, http=slow_clients.GuardedProtocol, log_config=None)  # type: ignore[arg-type]  # any ASGI application
-    server = uvicorn.Server(config)
-    task = asyncio.create_task(server.serve())
-    while not server.started:
-        await asyncio.sleep(0.01)
-    try:
-        yield server.servers[0].sockets[0].getsockname()[1]
-    finally:
-        server.should_exit = True
-        await task
 
 
 @pytest.fixture
