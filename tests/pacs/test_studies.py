@@ -362,3 +362,19 @@ async def test_many_series_are_asked_for_in_few_requests_that_every_proxy_takes(
     assert sorted(asked) == sorted(uids)
     assert len(server.targets) <= 20
     assert max(len(f"GET {target} HTTP/1.1\r\n") for target in server.targets) <= 4_096
+
+
+async def test_the_pacs_is_asked_for_no_attribute_that_it_gives_anyway() -> None:
+    async def script(exchange: Exchange) -> None:
+        await exchange.json([])
+
+    async with pacs_that(script) as (pacs, server):
+        await pacs.studies(StudySearch("P1"), {"StudyInstanceUID", "StudyDate", "ModalitiesInStudy"})
+        await pacs.instances_by_uid("P1", ["1.2"], {"SOPInstanceUID", "InstanceNumber", "Rows"})
+
+    studies, instances = (target.partition("?")[2].split("&") for target in server.targets[-2:])
+    assert [part for part in studies if part.startswith("includefield")] == ["includefield=ModalitiesInStudy"]
+    assert [part for part in instances if part.startswith("includefield")] == [
+        "includefield=PatientID",
+        "includefield=Rows",
+    ]
