@@ -14,12 +14,12 @@ from pacs.attributes import Dataset
 from pacs.caching.bounded import BoundedCache
 from pacs.caching.flights import Flights
 from pacs.caching.instances import CachedInstances
-from pacs.caching.states import SeriesRef
+from pacs.caching.states import SeriesRef, State
 from pacs.caching.vouched import VouchedCache
 from pacs.caching.witnesses import ChosenWitness
 from pacs.decoding import Decoding
 from pacs.dicomweb import DicomWeb
-from pacs.errors import Conflict, PacsError
+from pacs.errors import Conflict, PacsError, PacsTimeout
 from pacs.frames import ANY_FRAMES, retrieve_frames
 from pacs.instances import InstanceReader
 from pacs.multipart import Part
@@ -106,6 +106,15 @@ class Pacs:
         """The same of all studies of the patient, where somebody tells so at once; else None."""
         found = await self._witness.series(exact("patientID", patient_id), None, self._of_series(include))
         return found and by_number(found)
+
+    async def series_state(self, study: str, series: str) -> State | None:
+        """Equal states mean equal objects. None where the PACS does not tell."""
+        try:
+            return await self._witness.state(SeriesRef(study, series), None)
+        except PacsTimeout:  # who is silent would keep the client waiting once more
+            raise
+        except PacsError:
+            return None
 
     def _of_series(self, include: Iterable[str]) -> frozenset[str]:
         """What is asked for of series: also what tells their state."""

@@ -1,11 +1,14 @@
 """Pictures for the viewer, made here: they look the same before every PACS, also before those that cannot render."""
 
-import hashlib
+import time
+from collections.abc import Hashable
 from functools import partial
 
 from graph.viewer.spool import FileSpool
 from pacs.adapter import Pacs
 from pacs.thumbnails import Picture, Rendering
+
+_UNVOUCHED_SECONDS = 5.0
 
 
 class ViewerPictures:
@@ -21,6 +24,12 @@ class ViewerPictures:
 
     async def render(self, study: str, series: str, instance: str, rendering: Rendering) -> Picture:
         """The picture; raises `NoPicture` with the reason, and the errors of the PACS."""
-        key = hashlib.sha256(f"{study}/{series}/{instance}".encode()).hexdigest()
+        key = study, series, instance, await self._version(study, series)
         async with self._spool.file(key, partial(self._pacs.retrieve, study, series, instance)) as path:
             return await self._pacs.pictures.renderer.render(path, rendering)
+
+    async def _version(self, study: str, series: str) -> Hashable:
+        """While it is the same, the objects of the series are; where the PACS cannot vouch for that, for 5 s."""
+        state = await self._pacs.series_state(study, series)
+        lasts = state.lasts_seconds if state else _UNVOUCHED_SECONDS
+        return state, time.monotonic() // lasts

@@ -3,9 +3,10 @@
 import asyncio
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Hashable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 
 from pacs.errors import NoPicture
@@ -35,19 +36,20 @@ class FileSpool:
         self._idle_seconds = idle_seconds
         self._largest_bytes = largest_bytes
         self._folder = tempfile.TemporaryDirectory(prefix="dicom-graph-viewer-")
-        self._entries: dict[str, _Entry] = {}  # the longest unused first
+        self._names = map(str, count())
+        self._entries: dict[Hashable, _Entry] = {}  # the longest unused first
 
     def close(self) -> None:
         """Removes everything."""
         self._folder.cleanup()
 
     @asynccontextmanager
-    async def file(self, key: str, open_object: OpenObject) -> AsyncIterator[Path]:
-        """The object's file; who asks while it is being fetched waits for it.
+    async def file(self, key: Hashable, open_object: OpenObject) -> AsyncIterator[Path]:
+        """The object's file, the same for equal keys; who asks while it is being fetched waits for it.
 
         Raises what `open_object` raises, and `NoPicture("too_large")` for an object of more than `largest_bytes`.
         """
-        entry = self._entries.pop(key, None) or _Entry(Path(self._folder.name, key))
+        entry = self._entries.pop(key, None) or _Entry(Path(self._folder.name, next(self._names)))
         self._entries[key] = entry
         entry.users += 1
         try:

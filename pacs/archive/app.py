@@ -35,7 +35,7 @@ from pacs.archive.qido import SearchService
 from pacs.archive.resources import resources
 from pacs.archive.stow import Store
 from pacs.archive.wado import RetrieveService
-from pacs.archive.wado_uri import UriService
+from pacs.archive.wado_uri import UriService, uids_of
 from pacs.archive.worklist import Worklist
 from pacs.errors import BadQuery
 from pacs.thumbnails import Renderer
@@ -47,6 +47,7 @@ _STUDY = f"{ROOT}/studies/{{study}}"
 _SERIES = f"{_STUDY}/series/{{series}}"
 _INSTANCE = f"{_SERIES}/instances/{{instance}}"
 
+_URI = "/wado"
 _ROOTS = ("/", ROOT, f"{ROOT}/")
 """What has no methods of its own, and yet tells what the service can do (PS3.18 §8.9)."""
 
@@ -125,7 +126,7 @@ def create_archive(options: ArchiveOptions, lock: DataLock | None = None) -> Sta
             [
                 *_routes(_store_and_search(store, SearchService(index))),
                 *_routes(_retrieve(retrieve, FrameService(retrieve, decoder), pictures)),
-                Route("/wado", UriService(retrieve, pictures).get, methods=["GET"]),
+                Route(_URI, UriService(retrieve, pictures).get, methods=["GET"]),
                 *_routes(_delete(deleting, allowed=options.allow_delete)),
                 *npi_routes.routes(
                     npi_routes.Services(index, files, store, retrieve, deleting if options.allow_delete else None)
@@ -187,7 +188,9 @@ async def _fault(_: Request, error: Exception) -> Response:
 async def _missing(retrieve: RetrieveService, request: Request, error: Exception) -> Response:
     """404 for what was deleted since the request began: it is missing, and not lost."""
     try:
-        if "study" in request.path_params:
+        if request.url.path == _URI:
+            await retrieve.find_by(uids_of(request))
+        elif "study" in request.path_params:
             await retrieve.find(request)
     except HTTPException as gone:
         return PlainTextResponse(gone.detail, gone.status_code)

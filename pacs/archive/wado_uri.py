@@ -58,7 +58,7 @@ class UriService:
         if query.get("requestType") != "WADO":
             raise HTTPException(400, "requestType must be WADO")
         _refuse_what_is_not_offered(query)
-        path = {name: query.get(parameter, "") for parameter, name in _UIDS.items()}
+        path = uids_of(request)
         if not all(is_uid(uid, lenient=True) for uid in path.values()):
             raise HTTPException(400, f"{', '.join(_UIDS)} must be UIDs")
         (instance,) = await self._retrieve.find_by(path)
@@ -79,6 +79,11 @@ class UriService:
         accepted = [request.query_params.get("transferSyntax")]
         (part,) = await self._retrieve.parts(request, [(instance, path)], accepted)
         return single_response(part)
+
+
+def uids_of(request: Request) -> dict[str, str]:
+    """What a request names as `study`, `series` and `instance`, which may be no UIDs, or empty."""
+    return {name: request.query_params.get(parameter, "") for parameter, name in _UIDS.items()}
 
 
 def _refuse_what_is_not_offered(query: Mapping[str, str]) -> None:

@@ -52,6 +52,25 @@ async def test_what_is_deleted_while_it_is_asked_for_is_gone_not_damaged(
     assert asked.status_code == 404
 
 
+@pytest.mark.parametrize("content_type", ["application/dicom", "image/png"])
+async def test_what_is_deleted_while_its_uri_is_asked_for_is_gone(
+    deleting: Archive, monkeypatch: pytest.MonkeyPatch, content_type: str
+) -> None:
+    await deleting.store(wheel_file("CT_small.dcm").read_bytes())
+    (one,) = await deleting.search("/instances")
+    tags = {"studyUID": "0020000D", "seriesUID": "0020000E", "objectUID": "00080018"}
+    uids = {name: one[tag]["Value"][0] for name, tag in tags.items()}
+    uri = deleting.url.replace("/dicom-web", "/wado")
+    monkeypatch.setattr(wholeness, "check", slow(wholeness.check, before=0.1))
+
+    asked, _ = await asyncio.gather(
+        deleting.client.get(uri, params={"requestType": "WADO", "contentType": content_type, **uids}),
+        deleting.client.delete(f"{deleting.url}/studies/{uids['studyUID']}"),
+    )
+
+    assert asked.status_code == 404
+
+
 async def test_metadata_is_that_of_one_moment(deleting: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
     await deleting.store(instance())
     monkeypatch.setattr(lookup, "metadata", slow(lookup.metadata, before=0.1))

@@ -1,0 +1,96 @@
+"""What the viewer shows of an object is what the PACS has now, though its file is kept for the next window."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from graph.viewer.pictures import ViewerPictures
+from pacs.adapter import Pacs
+from pacs.address import PacsAddress
+from pacs.archive.app import create_archive
+from pacs.archive.options import ArchiveOptions
+from pacs.errors import NotFound
+from pacs.studies import Studies
+from pacs.thumbnails import Rendering
+from tests.pacs.archive.serving import serving
+from tests.pacs.caching.behind import Behind
+from tests.samples import Exam, Sample
+
+
+@pytest.fixture
+async def behind(tmp_path: Path) -> AsyncIterator[Behind]:
+    """An embedded PACS in which others delete and store."""
+    archive: Any = create_archive(ArchiveOptions(data_dir=tmp_path, allow_delete=True))
+    async with serving(archive) as url, httpx.AsyncClient() as client:
+        root = f"{url}/dicom-web"
+
+        async def remove(image: Sample) -> None:
+            path = f"studies/{image.study}/series/{image.series}/instances/{image.instance}"
+            (await client.delete(f"{root}/{path}")).raise_for_status()
+
+        yield Behind(PacsAddress(root, tells_conflicts=True, tells_updates=True), root, client, remove)
+
+
+@pytest.fixture
+async def pacs(behind: Behind) -> AsyncIterator[Pacs]:
+    """The API's way to it."""
+    pacs = Pacs(behind.address)
+    yield pacs
+    await pacs.aclose()
+
+
+@pytest.fixture
+def pictures(pacs: Pacs) -> Any:
+    """Those of the viewer."""
+    pictures = ViewerPictures(pacs)
+    yield pictures
+    pictures.close()
+
+
+async def picture(pictures: ViewerPictures, image: Sample) -> bytes:
+    return (await pictures.render(image.study, image.series, image.instance, Rendering())).body
+
+
+async def test_an_object_is_fetched_once_while_it_stays_the_same(
+    pictures: ViewerPictures, behind: Behind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = Exam().image()
+    await behind.store(image)
+    fetched: list[str] = []
+    really = Studies.retrieve
+
+    def retrieve(studies: Studies, *uids: str) -> Any:
+        fetched.append(uids[-1])
+        return really(studies, *uids)
+
+    monkeypatch.setattr(Studies, "retrieve", retrieve)
+    assert await picture(pictures, image) == await picture(pictures, image)
+    assert fetched == [image.instance]
+
+
+async def test_an_object_that_was_replaced_is_shown_as_it_is(pictures: ViewerPictures, behind: Behind) -> None:
+    exam = Exam()
+    dark, light = bytes(256), b"\x00\x07" * 128
+    image = exam.image(PixelData=dark + light)
+    other = exam.image(image.series, SOPInstanceUID=image.instance, PixelData=light + dark)
+    await behind.store(image)
+    before = await picture(pictures, image)
+
+    await behind.remove(image)
+    await behind.store(other)
+
+    assert await picture(pictures, image) != before
+
+
+async def test_an_object_that_was_deleted_is_shown_no_more(pictures: ViewerPictures, behind: Behind) -> None:
+    image = Exam().image()
+    await behind.store(image)
+    await picture(pictures, image)
+
+    await behind.remove(image)
+
+    with pytest.raises(NotFound):
+        await picture(pictures, image)
