@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import httpx
 import orjson
@@ -58,12 +58,31 @@ def _upload(client: httpx.Client, url: str, paths: tuple[Path, ...]) -> list[dic
             ("operations", (None, orjson.dumps(operations), "application/json")),
             ("map", (None, orjson.dumps(places), "application/json")),
         ]
-        files += [(str(n), (path.name, stack.enter_context(path.open("rb")))) for n, path in enumerate(paths)]
+        files += [(str(n), (path.name, stack.enter_context(_opened(path)))) for n, path in enumerate(paths)]
         try:
-            answer = client.post(url, files=files).json()
-        except (httpx.HTTPError, ValueError) as error:
+            response = client.post(url, files=files)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise UploadFailed(f"{url} cannot be asked: {error}") from error
-    if answer.get("errors"):
-        raise UploadFailed(answer["errors"][0]["message"])
-    results: list[dict[str, Any]] = answer["data"]["uploadExams"]["results"]
+        except OSError as error:
+            raise UploadFailed(f"a file cannot be read: {error.strerror}") from error
+    return _results(response)
+
+
+def _opened(path: Path) -> BinaryIO:
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise UploadFailed(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _results(response: httpx.Response) -> list[dict[str, Any]]:
+    try:
+        answer = response.json()
+        if answer.get("errors"):
+            raise UploadFailed(answer["errors"][0]["message"])
+        results: list[dict[str, Any]] = answer["data"]["uploadExams"]["results"]
+    except (ValueError, LookupError, TypeError, AttributeError) as error:  # not what GraphQL answers
+        raise UploadFailed(
+            f"{response.url} is no GraphQL URL of this service (status {response.status_code}); its path is /graphql"
+        ) from error
     return results
