@@ -50,8 +50,9 @@ def in_order(dataset: Dataset, number: str, uid: str) -> tuple[int, str]:
 
 def by_number(series: Iterable[Dataset]) -> list[Dataset]:
     """Series by study and Series Number."""
-    found = sorted(series, key=lambda one: in_order(one, "SeriesNumber", "SeriesInstanceUID"))
-    return sorted(found, key=lambda one: one.text("StudyInstanceUID") or "")
+    return sorted(
+        series, key=lambda one: (one.text("StudyInstanceUID") or "", in_order(one, "SeriesNumber", "SeriesInstanceUID"))
+    )
 
 
 def newest_first(study: Dataset) -> tuple[str, str, str]:

@@ -15,7 +15,6 @@ from pacs.retrieved import AS_STORED, checked, length_of
 
 _DICOM = "application/dicom"
 
-
 _GIVEN = {
     "studies": frozenset(
         ("StudyInstanceUID", "StudyID", "StudyDate", "StudyTime", "AccessionNumber", "PatientID", "PatientName")
@@ -25,7 +24,8 @@ _GIVEN = {
 }
 """What every server has to match (PS3.4 §C.6.2.1) and to return (PS3.18 §10.6.3) at each level, asked for or not.
 
-To name one of them all the same takes Orthanc 1.10 0.1 ms (measured)."""
+To name one of them all the same takes Orthanc 1.10 0.1 ms (measured).
+"""
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ class StoreUnavailable(StoreError):
 
 
 class StoreUnwritable(StoreUnavailable):
-    """What is stored can be read; nothing can be added to it, for now."""
+    """What is stored can be read; nothing can be added to it until its disk takes writes again."""
 
 
 class StoreInUse(StoreError):

@@ -130,7 +130,7 @@ def restart(connection: sqlite3.Connection, uid: str, now: float) -> None:
 
 
 def _select(connection: sqlite3.Connection, where: str, *parameters: object) -> list[Commitment]:
-    rows = connection.execute(f"SELECT {_COLUMNS} FROM commitment WHERE {where}", parameters)  # noqa: S608  # ours
+    rows = connection.execute(f"SELECT {_COLUMNS} FROM commitment WHERE {where}", parameters)  # noqa: S608  # constants
     return [_commitment(*row) for row in rows]
 
 

@@ -12,11 +12,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pacs.archive.received import Digest, Received, receive
+from pacs.blocks import write_whole
 
 _BLOCK_BYTES = 1024 * 1024
-_WRITE_BYTES = 256 * 1024
-"""Linux takes 1 MiB at once up to nine times slower, 1.4 ms (ext4 of a virtual machine with kernel 6.18, measured)."""
-
 _ADVANCE_BYTES = 16 * 1024 * 1024
 
 
@@ -77,9 +75,7 @@ class Incoming:
     def _write(self, block: bytes | bytearray) -> None:
         if self._file is None:
             self._file = self.path.open("xb", buffering=0)
-        view = memoryview(block)
-        while view:
-            view = view[self._file.write(view[:_WRITE_BYTES]) :]
+        write_whole(self._file, block)
         self._written += len(block)
         self._begin_to_sync()
 
