@@ -4,34 +4,22 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from graph.viewer.pictures import ViewerPictures
 from pacs.adapter import Pacs
-from pacs.address import PacsAddress
-from pacs.archive.app import create_archive
-from pacs.archive.options import ArchiveOptions
 from pacs.errors import NotFound
 from pacs.studies import Studies
 from pacs.thumbnails import Rendering
-from tests.pacs.archive.serving import serving
-from tests.pacs.caching.behind import Behind
+from tests.pacs.caching.behind import Behind, embedded
 from tests.samples import Exam, Sample
 
 
 @pytest.fixture
 async def behind(tmp_path: Path) -> AsyncIterator[Behind]:
     """An embedded PACS in which others delete and store."""
-    archive: Any = create_archive(ArchiveOptions(data_dir=tmp_path, allow_delete=True))
-    async with serving(archive) as url, httpx.AsyncClient() as client:
-        root = f"{url}/dicom-web"
-
-        async def remove(image: Sample) -> None:
-            path = f"studies/{image.study}/series/{image.series}/instances/{image.instance}"
-            (await client.delete(f"{root}/{path}")).raise_for_status()
-
-        yield Behind(PacsAddress(root, tells_conflicts=True, tells_updates=True), root, client, remove)
+    async with embedded(tmp_path) as behind:
+        yield behind
 
 
 @pytest.fixture

@@ -1,15 +1,20 @@
 """A PACS that changes behind the back of the one who reads it, and knows what it was asked."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import httpx
 
 from pacs.adapter import Pacs
 from pacs.address import PacsAddress
+from pacs.archive.app import create_archive
+from pacs.archive.options import ArchiveOptions
 from pacs.attributes import Dataset
 from pacs.caching.states import SeriesRef
-from tests.pacs.archive.serving import stow_body
+from tests.pacs.archive.serving import serving, stow_body
 from tests.samples import Sample
 
 FIELDS = frozenset({"InstanceNumber", "Rows", "SOPClassUID"})
@@ -30,6 +35,21 @@ class Behind:
         content_type, body = stow_body(*(image.content for image in images))
         answer = await self.client.post(f"{self.root}/studies", content=body, headers={"content-type": content_type})
         assert answer.status_code == 200, answer.text
+
+
+@asynccontextmanager
+async def embedded(data_dir: Path) -> AsyncIterator[Behind]:
+    """The embedded PACS."""
+    archive: Any = create_archive(ArchiveOptions(data_dir=data_dir, allow_delete=True))
+    async with serving(archive) as url, httpx.AsyncClient() as client:
+        root = f"{url}/dicom-web"
+
+        async def remove(image: Sample) -> None:
+            path = f"studies/{image.study}/series/{image.series}/instances/{image.instance}"
+            (await client.delete(f"{root}/{path}")).raise_for_status()
+
+        address = PacsAddress(root, decodes_queries=True, tells_conflicts=True, tells_updates=True)
+        yield Behind(address, root, client, remove)
 
 
 async def tree(pacs: Pacs, image: Sample, patient_id: str | None = None) -> list[Dataset]:

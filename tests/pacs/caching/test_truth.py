@@ -6,22 +6,17 @@ Here on the embedded PACS; `tests/real/test_orthanc_cache.py` runs the same on O
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
-import httpx
 import pydicom
 import pytest
 import pytest_asyncio
 
 from pacs.adapter import Pacs
-from pacs.address import PacsAddress
 from pacs.answer import Answer
-from pacs.archive.app import create_archive
-from pacs.archive.options import ArchiveOptions
 from pacs.attributes import Dataset
 from pacs.caching.states import SeriesRef
 from pacs.dicomweb import DicomWeb
 from pacs.errors import NoPicture, NotFound
-from tests.pacs.archive.serving import serving
-from tests.pacs.caching.behind import Behind, alone, tree
+from tests.pacs.caching.behind import Behind, alone, embedded, tree
 from tests.samples import Exam, Sample, file, sample
 
 Read = Callable[[Pacs, Sample], Awaitable[list[Dataset]]]
@@ -32,16 +27,8 @@ both_ways = pytest.mark.parametrize("read", [tree, alone])
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def behind(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Behind]:
     """The embedded PACS."""
-    archive: Any = create_archive(ArchiveOptions(data_dir=tmp_path_factory.mktemp("archive"), allow_delete=True))
-    async with serving(archive) as url, httpx.AsyncClient() as client:
-        root = f"{url}/dicom-web"
-
-        async def remove(image: Sample) -> None:
-            path = f"studies/{image.study}/series/{image.series}/instances/{image.instance}"
-            (await client.delete(f"{root}/{path}")).raise_for_status()
-
-        address = PacsAddress(root, decodes_queries=True, tells_conflicts=True, tells_updates=True)
-        yield Behind(address, root, client, remove)
+    async with embedded(tmp_path_factory.mktemp("archive")) as behind:
+        yield behind
 
 
 @pytest_asyncio.fixture(loop_scope="module")
