@@ -32,7 +32,7 @@ async def read_ahead(blocks: Iterator[bytes]) -> AsyncGenerator[bytes, None]:
         await asyncio.gather(upcoming, return_exceptions=True)
 
 
-def write_whole(file: BinaryIO, block: bytes | bytearray) -> None:
+def write_whole(file: BinaryIO, block: bytes | bytearray | memoryview) -> None:
     """Writes all of a block, in pieces that Linux takes quickly. `OSError`."""
     view = memoryview(block)
     while view:

@@ -12,6 +12,8 @@ from typing import BinaryIO
 from pacs.blocks import write_whole
 
 _BLOCK_BYTES = 1 << 20
+_PIECE_BYTES = 4096
+"""From this size on, bytes wait where they came; fewer are copied together, as to hold each would cost 200 bytes."""
 
 
 class Spool:
@@ -25,17 +27,24 @@ class Spool:
         self.is_closed = False
         self._folder = folder
         self._file: BinaryIO | None = None
-        self._block = bytearray()
+        self._pieces: list[bytearray | memoryview] = []
+        self._tail = bytearray()
+        self._waiting_bytes = 0
         self._writing: asyncio.Future[None] | None = None
 
     def add(self, data: memoryview) -> None:
-        """Takes the next bytes; to be followed by `keep_up` before there are many."""
-        self._block += data
+        """Takes the next bytes, which never change; to be followed by `keep_up` before there are many."""
+        if len(data) < _PIECE_BYTES:
+            self._tail += data
+        else:
+            self._pieces += (self._tail, data)
+            self._tail = bytearray()
+        self._waiting_bytes += len(data)
         self.size += len(data)
 
     async def keep_up(self) -> None:
         """Begins to write when there is a block, and waits for the one before. `OSError`."""
-        if len(self._block) < _BLOCK_BYTES:
+        if self._waiting_bytes < _BLOCK_BYTES:
             return
         await self._written()
         self._begin_to_write()
@@ -46,13 +55,15 @@ class Spool:
         if self._file is not None:
             self._begin_to_write()
             await self._written()
+        else:
+            self._tail = bytearray().join(self._taken())
 
     async def aclose(self) -> None:
         """Gives everything up, once nothing writes any more."""
         if self._writing is not None:
             await asyncio.gather(self._writing, return_exceptions=True)
         self.is_closed = True
-        self._block = bytearray()
+        self._taken()
         if self._file is not None:
             await asyncio.to_thread(self._file.close)
 
@@ -61,22 +72,28 @@ class Spool:
         if self.is_closed:
             raise ValueError("the request of this file has ended")
         if self._file is None:
-            return bytes(self._block[offset : offset + size])
+            return bytes(self._tail[offset : offset + size])
         return os.pread(self._file.fileno(), size, offset)
 
     def _begin_to_write(self) -> None:
-        block, self._block = self._block, bytearray()
-        self._writing = asyncio.ensure_future(asyncio.to_thread(self._write, block))
+        self._writing = asyncio.ensure_future(asyncio.to_thread(self._write, self._taken()))
+
+    def _taken(self) -> list[bytearray | memoryview]:
+        """All that waits, which waits no longer."""
+        pieces = [*self._pieces, self._tail]
+        self._pieces, self._tail, self._waiting_bytes = [], bytearray(), 0
+        return pieces
 
     async def _written(self) -> None:
         if self._writing is not None:
             await asyncio.shield(self._writing)  # who waits may be cancelled, the thread cannot
             self._writing = None
 
-    def _write(self, block: bytearray) -> None:
+    def _write(self, pieces: list[bytearray | memoryview]) -> None:
         if self._file is None:
             self._file = tempfile.TemporaryFile(buffering=0, dir=self._folder)  # noqa: SIM115  # closed with the request
-        write_whole(self._file, block)
+        for piece in pieces:
+            write_whole(self._file, piece)
 
 
 class SpooledFile:
