@@ -21,7 +21,9 @@ from tests.samples import Sample
 JSON = {"Accept": "application/dicom+json"}
 _PLAIN = {"Accept-Encoding": "identity"}  # Orthanc compresses what it can, which costs more than it saves
 _REQUEST = re.compile(rb"^(?:GET|POST) (/\S*) HTTP/1\.1\r$", re.MULTILINE)
-_FORM_TYPE = "multipart/form-data; boundary=BOUNDARY"
+_BOUNDARY = "------------------------81c36f0a2d5b4e97f0"
+"""As curl makes them, and no shorter than browsers do: a short one takes three times as long to search for."""
+_FORM_TYPE = f"multipart/form-data; boundary={_BOUNDARY}"
 _BATCH = 50
 _BLOCK_BYTES = 1 << 20
 
@@ -143,11 +145,11 @@ def form(*contents: bytes) -> bytes:
         _part(str(number), content, f'; filename="{number}.dcm"\r\nContent-Type: application/dicom')
         for number, content in enumerate(contents)
     ]
-    return b"".join(parts) + b"--BOUNDARY--\r\n"
+    return b"".join(parts) + f"--{_BOUNDARY}--\r\n".encode()
 
 
 def _part(name: str, content: bytes, more: str = "") -> bytes:
-    head = f'--BOUNDARY\r\nContent-Disposition: form-data; name="{name}"{more}\r\n\r\n'
+    head = f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"{more}\r\n\r\n'
     return b"".join((head.encode(), content, b"\r\n"))
 
 
