@@ -8,100 +8,13 @@ and a connection whose user has ended is closed if it is not free by then.
 """
 
 import asyncio
-import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
 from contextvars import ContextVar
-from typing import Any, TypeVar, cast
+from typing import Any
 
 import httpcore
-import httpx
-
-from pacs.plain_network import PlainNetwork
-
-T = TypeVar("T")
-Consume = Callable[[httpcore.Response], Awaitable[T]]
 
 
-class SteadyTransport(httpx.AsyncHTTPTransport):
-    """httpx's transport, but whatever is cancelled, its connection is closed or free for the next request."""
-
-    def __init__(
-        self, *, limits: httpx.Limits, verify: ssl.SSLContext, uds: str | None = None, is_plain: bool = False
-    ) -> None:
-        """`is_plain`: there is no TLS, nor a proxy."""
-        super().__init__(verify=verify)
-        self._pool = _Pool(
-            ssl_context=verify,
-            max_connections=limits.max_connections,
-            max_keepalive_connections=limits.max_keepalive_connections,
-            keepalive_expiry=limits.keepalive_expiry,
-            retries=1,
-            uds=uds,
-            network_backend=PlainNetwork() if is_plain else None,
-        )
-        self._exchanges: set[asyncio.Task[Any]] = set()
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """See httpx."""
-        exchange = _Exchange()
-        task = asyncio.create_task(self._send(exchange, request))
-        try:
-            return await self._wait(exchange, task)
-        except asyncio.CancelledError:
-            if task.done() and not task.cancelled() and task.exception() is None:
-                await task.result().aclose()
-            raise
-
-    async def read(self, request: httpcore.Request, consume: Consume[T]) -> T:
-        """What `consume` makes of the answer, which it is given before the body is read; raises what httpcore does.
-
-        For small answers: without the layers of `httpx.AsyncClient`, and with one task from the head to the end.
-        """
-        exchange = _Exchange()
-        return await self._wait(exchange, asyncio.create_task(self._read(exchange, request, consume)))
-
-    async def aclose(self) -> None:
-        """See httpx. Ends exchanges whose answers have not begun."""
-        for exchange in self._exchanges:
-            exchange.cancel()
-        if self._exchanges:
-            await asyncio.wait(self._exchanges)
-        await super().aclose()
-
-    async def _wait(self, exchange: "_Exchange", task: asyncio.Task[T]) -> T:
-        exchange.task = task
-        self._exchanges.add(task)
-        task.add_done_callback(self._ended)
-        try:
-            return await asyncio.shield(task)
-        except asyncio.CancelledError:
-            await exchange.abandon()
-            raise
-
-    def _ended(self, task: asyncio.Task[Any]) -> None:
-        self._exchanges.discard(task)
-        if not task.cancelled():
-            task.exception()  # of one that was abandoned nobody asks, which asyncio would report
-
-    async def _send(self, exchange: "_Exchange", request: httpx.Request) -> httpx.Response:
-        _current.set(exchange)
-        response = await super().handle_async_request(request)
-        response.stream = _Body(cast(httpx.AsyncByteStream, response.stream), exchange)
-        return response
-
-    async def _read(self, exchange: "_Exchange", request: httpcore.Request, consume: Consume[T]) -> T:
-        _current.set(exchange)
-        response = await self._pool.handle_async_request(request)
-        try:
-            return await consume(response)
-        finally:
-            exchange.is_closing = True
-            await response.aclose()
-            if exchange.connection is not None:
-                await exchange.connection.settle(exchange)
-
-
-class _Exchange:
+class Exchange:
     """One request until its task has ended: with the head of its answer, or with all of it."""
 
     task: asyncio.Task[Any]
@@ -127,33 +40,12 @@ class _Exchange:
         await asyncio.wait([self.task])
 
 
-_current: ContextVar[_Exchange] = ContextVar("exchange")
+current_exchange: ContextVar[Exchange] = ContextVar("exchange")
 
 
-class _Body(httpx.AsyncByteStream):
-    """A body whose closing nobody can interrupt."""
+class Pool(httpcore.AsyncConnectionPool):
+    """httpcore's, of such connections."""
 
-    def __init__(self, body: httpx.AsyncByteStream, exchange: _Exchange) -> None:
-        self._body = body
-        self._exchange = exchange
-        self._closing: asyncio.Task[None] | None = None
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        async for piece in self._body:
-            yield piece
-
-    async def aclose(self) -> None:
-        if self._closing is None:
-            self._closing = asyncio.create_task(self._close())
-        await asyncio.shield(self._closing)
-
-    async def _close(self) -> None:
-        await self._body.aclose()
-        if self._exchange.connection is not None:
-            await self._exchange.connection.settle(self._exchange)
-
-
-class _Pool(httpcore.AsyncConnectionPool):
     def create_connection(self, origin: httpcore.Origin) -> httpcore.AsyncConnectionInterface:
         return _Connection(super().create_connection(origin), self)
 
@@ -165,16 +57,16 @@ class _Pool(httpcore.AsyncConnectionPool):
 class _Connection(httpcore.AsyncConnectionInterface):
     """A connection that is closed when its first request comes to nothing, or when its last user ended in disorder."""
 
-    def __init__(self, connection: httpcore.AsyncConnectionInterface, pool: _Pool) -> None:
+    def __init__(self, connection: httpcore.AsyncConnectionInterface, pool: Pool) -> None:
         self._connection = connection
         self._pool = pool
-        self._user: _Exchange | None = None
+        self._user: Exchange | None = None
         self._asking = 0
         self._is_dead = False
 
     async def handle_async_request(self, request: httpcore.Request) -> httpcore.Response:
         self._asking += 1
-        exchange = _current.get()
+        exchange = current_exchange.get()
         try:
             exchange.begin(self)
             response = await self._connection.handle_async_request(request)
@@ -202,7 +94,7 @@ class _Connection(httpcore.AsyncConnectionInterface):
         if isinstance(getattr(kept, "_connection", None), httpcore.AsyncHTTP11Connection):
             kept._request_lock, kept._connection._state_lock = asyncio.Lock(), asyncio.Lock()
 
-    async def settle(self, user: _Exchange) -> None:
+    async def settle(self, user: Exchange) -> None:
         """Closes the connection if `user`, who has ended, had it last and it is not free."""
         if self._user is user and not self._asking and not self.is_idle():
             await self.aclose()

@@ -15,14 +15,13 @@ import httpx
 from pacs.address import PacsAddress
 from pacs.answer import Answer
 from pacs.attributes import JSONDataset
-from pacs.connections import SteadyTransport
 from pacs.errors import PacsFault
 from pacs.excerpts import excerpt
 from pacs.failures import check_status, pacs_errors
+from pacs.transport import SteadyTransport
 
 DICOM_JSON = "application/dicom+json"
 
-_KEEP_ALIVE_SECONDS = 0.9  # Orthanc closes idle connections after 1 s
 _LARGE_BYTES = 256 * 1024  # some milliseconds to read
 _NO_HOST = "http://pacs"  # what a request over a Unix socket is addressed to
 _AS_IT_IS = re.compile(rb"[!$-;=?-_a-z|~]+")
@@ -42,7 +41,7 @@ class DicomWeb:
             "port": self._root.port,
         }
         self._path = self._root.raw_path.rstrip(b"/")
-        self._transport = _transport(address)
+        self._transport = SteadyTransport(address)
         headers = {"Accept-Encoding": "identity", "User-Agent": "dicom-graph"} | address.authorization
         self._fields = httpx.Headers({"Host": self._root.netloc.decode("ascii")} | headers).raw
         timeout = httpx.Timeout(address.timeout_seconds, connect=address.connect_timeout_seconds)
@@ -207,13 +206,3 @@ def _target(path: str, query: str) -> bytes:
 
 def _socket_root(url: str) -> str:
     return _NO_HOST + httpx.URL(url).path.rstrip("/")
-
-
-def _transport(address: PacsAddress) -> SteadyTransport:
-    limits = httpx.Limits(
-        max_connections=address.max_connections,
-        max_keepalive_connections=address.max_connections,
-        keepalive_expiry=_KEEP_ALIVE_SECONDS,
-    )
-    uds = str(address.socket) if address.socket else None
-    return SteadyTransport(limits=limits, verify=address.tls(), uds=uds, is_plain=address.is_plain)
