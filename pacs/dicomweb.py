@@ -4,10 +4,8 @@ It knows HTTP and the habits of servers (measured on Orthanc 1.10–1.13), and n
 """
 
 import asyncio
-import re
 from collections.abc import AsyncIterable, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
 
 import httpcore
 import httpx
@@ -18,14 +16,12 @@ from pacs.attributes import JSONDataset
 from pacs.errors import PacsFault
 from pacs.excerpts import excerpt
 from pacs.failures import check_status, pacs_errors
+from pacs.requests import Requests
 from pacs.transport import SteadyTransport
 
 DICOM_JSON = "application/dicom+json"
 
 _LARGE_BYTES = 256 * 1024  # some milliseconds to read
-_NO_HOST = "http://pacs"  # what a request over a Unix socket is addressed to
-_AS_IT_IS = re.compile(rb"[!$-;=?-_a-z|~]+")
-"""A target of a request in which nothing has to be percent-encoded."""
 
 
 class DicomWeb:
@@ -34,23 +30,12 @@ class DicomWeb:
     def __init__(self, address: PacsAddress) -> None:
         self.address = address
         self._large = asyncio.Lock()
-        self._root = httpx.URL(address.url.rstrip("/") if address.socket is None else _socket_root(address.url))
-        self._place: dict[str, Any] = {
-            "scheme": self._root.raw_scheme,
-            "host": self._root.raw_host,
-            "port": self._root.port,
-        }
-        self._path = self._root.raw_path.rstrip(b"/")
+        self._requests = Requests(address)
         self._transport = SteadyTransport(address)
-        headers = {"Accept-Encoding": "identity", "User-Agent": "dicom-graph"} | address.authorization
-        self._fields = httpx.Headers({"Host": self._root.netloc.decode("ascii")} | headers).raw
-        timeout = httpx.Timeout(address.timeout_seconds, connect=address.connect_timeout_seconds)
-        self._patience = {"timeout": timeout.as_dict()}
-        self._is_plain = not self._root.userinfo
         self._client = httpx.AsyncClient(
             transport=self._transport,
-            headers=headers,
-            timeout=timeout,
+            headers=self._requests.headers,
+            timeout=self._requests.timeout,
             follow_redirects=False,
             trust_env=False,
         )
@@ -99,11 +84,11 @@ class DicomWeb:
         """
         with pacs_errors():
             async with asyncio.timeout(self.address.timeout_seconds) as deadline:
-                target = self._path + _target(path, query)
                 if not isinstance(content, AsyncIterator):
-                    if self._is_plain and _AS_IT_IS.fullmatch(target):
-                        return await self._exchange(method, target, headers or {}, content, accept_errors)
-                elif content is not None:
+                    simple = self._requests.simple(method, path, query, headers, content)
+                    if simple is not None:
+                        return await self._exchange(simple, accept_errors)
+                else:
                     content = self._uploaded(content, deadline)
                 response = await self._send(method, path, query, headers, content)
                 try:
@@ -112,14 +97,7 @@ class DicomWeb:
                 finally:
                     await response.aclose()
 
-    async def _exchange(
-        self,
-        method: str,
-        target: bytes,
-        headers: Mapping[str, str],
-        content: bytes | None,
-        accept_errors: frozenset[int],
-    ) -> Answer:
+    async def _exchange(self, request: httpcore.Request, accept_errors: frozenset[int]) -> Answer:
         """One without what httpx does for other clients: a third of the processor time (measured)."""
 
         async def read(response: httpcore.Response) -> Answer:
@@ -129,15 +107,10 @@ class DicomWeb:
                 pieces = httpx.Response(response.status, headers=response.headers, content=pieces).aiter_bytes()
             return Answer(response.status, response.headers, await self._read(pieces))
 
-        fields = [*self._fields, *((name.encode(), value.encode()) for name, value in headers.items())]
-        if content is not None or method == "POST":
-            fields.append((b"Content-Length", b"%d" % len(content or b"")))
-        url = httpcore.URL(**self._place, target=target)
-        request = httpcore.Request(method, url, headers=fields, content=content, extensions=self._patience)
         try:
             return await self._transport.read(request, read)
         except (httpcore.RemoteProtocolError, httpcore.ReadError, httpcore.WriteError):
-            if method != "GET":
+            if request.method != b"GET":
                 raise
             return await self._transport.read(request, read)  # see `_send`
 
@@ -182,7 +155,7 @@ class DicomWeb:
         headers: Mapping[str, str] | None,
         content: bytes | AsyncIterator[bytes] | None,
     ) -> httpx.Response:
-        url = self._root.copy_with(raw_path=self._path + _target(path, query))
+        url = self._requests.url(path, query)
         request = self._client.build_request(method, url, headers=dict(headers or {}), content=content)
         try:
             return await self._client.send(request, stream=True)
@@ -198,11 +171,3 @@ async def pieces(response: httpx.Response) -> AsyncIterator[bytes]:
     with pacs_errors():
         async for piece in response.aiter_bytes():
             yield piece
-
-
-def _target(path: str, query: str) -> bytes:
-    return f"/{path.lstrip('/')}{'?' + query if query else ''}".encode("ascii")
-
-
-def _socket_root(url: str) -> str:
-    return _NO_HOST + httpx.URL(url).path.rstrip("/")
