@@ -1,12 +1,8 @@
-"""`Pacs`: the one face of a PACS that the rest of the program sees.
+"""`Pacs`: the one face of a PACS that the rest of the program sees."""
 
-patientID is the fence: it goes into every search *and* is checked again, character by character, on every answer, since
-PACSs match it loosely (commas, wildcards, case).
-"""
-
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import replace
+from functools import partial
 from operator import itemgetter
 
 from pacs.address import PacsAddress
@@ -17,9 +13,9 @@ from pacs.caching.instances import CachedInstances
 from pacs.caching.states import SeriesRef, State
 from pacs.caching.vouched import VouchedCache
 from pacs.caching.witnesses import ChosenWitness
-from pacs.decoding import Decoding
 from pacs.dicomweb import DicomWeb
 from pacs.errors import Conflict, PacsError, PacsTimeout
+from pacs.fence import Fence
 from pacs.frames import ANY_FRAMES, retrieve_frames
 from pacs.instances import InstanceReader
 from pacs.multipart import Part
@@ -27,9 +23,9 @@ from pacs.orthanc import api_address
 from pacs.orthanc_door import OrthancDoor
 from pacs.orthanc_files import OrthancFiles
 from pacs.orthanc_store import OrthancStore
-from pacs.owners import of_patient
+from pacs.owners import Owners
 from pacs.pictures import Pictures
-from pacs.queries import Match, Wanted, exact
+from pacs.queries import Match, exact
 from pacs.searches import StudySearch, by_number, in_order, newest_first
 from pacs.small_files import SmallFiles
 from pacs.storing import Storing
@@ -45,9 +41,11 @@ class Pacs:
         self._web = DicomWeb(address)
         self._flights = Flights()
         self._studies = Studies(self._web, self._flights)
+        self.owners = Owners(self._studies)
+        self._fence = Fence(self._web, self._studies, self.owners)
         self._cache = BoundedCache(cache_bytes)
         self._witness = ChosenWitness(address, self._rows_of)
-        reader = InstanceReader(self._web, self._instances_of)
+        reader = InstanceReader(self._web, partial(self._fence.below, "instances", "SeriesInstanceUID"))
         vouched = VouchedCache(self._cache, self._witness)
         self._instances = CachedInstances(vouched, reader.read)
         orthanc = api_address(address)
@@ -55,7 +53,6 @@ class Pacs:
         self._orthanc = OrthancFiles(self._door) if self._door else None
         self._small_files = SmallFiles(orthanc, self._door.is_open) if orthanc and self._door else None
         self.pictures = Pictures(self._web, self.retrieve, vouched, self._small_files)
-        self._decoding = Decoding(self._web, known=address.decodes_queries)
         past_stow = OrthancStore(self._door) if self._door else None
         self._storing = Storing(self._web, self._studies, self.retrieve, past_stow)
 
@@ -85,16 +82,13 @@ class Pacs:
 
     async def studies(self, search: StudySearch, include: Iterable[str] = ()) -> list[Dataset]:
         """The patient's studies that fulfil `search`, newest first."""
-        wanted = search.wanted()
-        if {"StudyDescription"} & wanted.keys():
-            include = {*include, "StudyDescription"}
-        found = await self._studies.search("studies", await self._match(wanted), include=include)
+        found = await self._fence.studies(search, include)
         return sorted(found, key=newest_first, reverse=True)
 
     async def series(self, patient_id: str, studies: Iterable[str], include: Iterable[str] = ()) -> list[Dataset]:
         """The series of these studies of the patient, by study and Series Number."""
         include = self._of_series(include)
-        return by_number(await self._below("series", patient_id, "StudyInstanceUID", studies, include))
+        return by_number(await self._fence.below("series", "StudyInstanceUID", patient_id, studies, include))
 
     async def series_with(self, patient_id: str, studies: Collection[str], include: Collection[str]) -> list[Dataset]:
         """`series` for who needs no attributes but these, whoever is the quickest to tell them."""
@@ -133,7 +127,7 @@ class Pacs:
         self, patient_id: str, instances: Iterable[str], include: Iterable[str] = ()
     ) -> list[Dataset]:
         """These instances of the patient, in no order."""
-        return await self._below("instances", patient_id, "SOPInstanceUID", instances, include)
+        return await self._fence.below("instances", "SOPInstanceUID", patient_id, instances, include)
 
     async def stored(self, instances: Iterable[str], include: Iterable[str] = ()) -> list[Dataset]:
         """These instances, whosever they are: for who has just stored them."""
@@ -172,40 +166,9 @@ class Pacs:
         async with self._studies.retrieve(study, series, instance) as file:
             yield file
 
-    async def owners(self, study: str) -> list[Dataset]:
-        """The study with this UID, whosever it is: one row for each patient under whom the PACS has it."""
-        return await self._owners([study])
-
-    async def _owners(self, studies: Iterable[str]) -> list[Dataset]:
-        uids = ("StudyInstanceUID", studies)
-        return await self._studies.search("studies", Match({}), include={"PatientID"}, uids=uids)
-
-    async def belongs_to(
-        self, patient_id: str, study: str, series: str | None = None, instance: str | None = None
-    ) -> bool:
-        """Whether what these UIDs name, a study or an instance, is there, is this patient's, and is nobody else's."""
-        if instance is None:
-            rows = await self.owners(study)
-        else:
-            place = (study, series)
-            found = await self.stored([instance], {"PatientID"})
-            rows = [row for row in found if (row.text("StudyInstanceUID"), row.text("SeriesInstanceUID")) == place]
-        said = [row for row in rows if "PatientID" not in row or row.whole_text("PatientID") == patient_id]
-        return bool(rows) and len(await of_patient(said, patient_id, self._owners)) == len(rows)
-
     async def metadata(self, patient_id: str, study: str, series: str, instance: str | None = None) -> list[Dataset]:
         """All attributes but the bulky ones, of one instance or of all in a series of the patient (PS3.18 §10.4)."""
-        below = f"/instances/{instance}" if instance else ""
-        wanted: dict[str, Wanted] = {
-            "PatientID": patient_id,
-            "StudyInstanceUID": study,
-            "SeriesInstanceUID": series,
-        }
-        if instance:
-            wanted["SOPInstanceUID"] = instance
-        match = Match(wanted)
-        found = map(Dataset, await self._web.search(f"studies/{study}/series/{series}{below}/metadata"))
-        return [dataset for dataset in found if match.accepts(dataset)]
+        return await self._fence.metadata(patient_id, study, series, instance)
 
     def frames(
         self, study: str, series: str, instance: str, numbers: Sequence[int], accept: str = ANY_FRAMES
@@ -213,36 +176,11 @@ class Pacs:
         """Frames of one object, as stored; see `retrieve_frames`."""
         return retrieve_frames(self._web, f"studies/{study}/series/{series}/instances/{instance}", numbers, accept)
 
-    async def _instances_of(self, patient_id: str, series: Iterable[str], include: Iterable[str]) -> list[Dataset]:
-        return await self._below("instances", patient_id, "SeriesInstanceUID", series, include)
-
     async def _rows_of(self, series: SeriesRef, patient_id: str | None, include: Iterable[str]) -> list[Dataset]:
         """The rows of one series of one study, of the patient where one is given; asked anew."""
-        uids = ("SeriesInstanceUID", [series.series])
+        keyword, uids = "SeriesInstanceUID", [series.series]
         if patient_id is None:
-            found = await self._studies.search("series", Match({}), include=include, uids=uids, afresh=True)
+            found = await self._studies.search("series", Match({}), include=include, uids=(keyword, uids), afresh=True)
         else:
-            found = await self._below("series", patient_id, *uids, include, afresh=True)
+            found = await self._fence.below("series", keyword, patient_id, uids, include, afresh=True)
         return [row for row in found if row.text("StudyInstanceUID") == series.study]
-
-    async def _below(
-        self,
-        resource: str,
-        patient_id: str,
-        keyword: str,
-        uids: Iterable[str],
-        include: Iterable[str],
-        *,
-        afresh: bool = False,
-    ) -> list[Dataset]:
-        patient_id = exact("patientID", patient_id)
-        match = replace(await self._match({"PatientID": patient_id}), unsaid=frozenset({"PatientID"}))
-        found = await self._studies.search(
-            resource, match, include={"PatientID", *include}, uids=(keyword, uids), afresh=afresh
-        )
-        return await of_patient(found, patient_id, self._owners)
-
-    async def _match(self, wanted: Mapping[str, Wanted]) -> Match:
-        """The conditions, as narrow as the PACS can be sent them."""
-        match = Match(dict(wanted), self._decoding.is_known)
-        return replace(match, decodes=await self._decoding.ask()) if match.is_widened else match

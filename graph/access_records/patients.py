@@ -36,7 +36,7 @@ class Patients:
             return None
         try:
             async with asyncio.timeout(_PATIENCE_SECONDS):
-                owners = {owner.whole_text("PatientID") for owner in await self._pacs.owners(study)}
+                owners = {owner.whole_text("PatientID") for owner in await self._pacs.owners.of(study)}
         except (PacsError, TimeoutError):
             self._resting_until = time.monotonic() + _REST_SECONDS
             return None

@@ -137,7 +137,7 @@ async def _check_owner(connection: HTTPConnection, patient_id: str) -> None:
         if not is_uid(uid, lenient=True):
             raise bad_input(f"the {name} in the path is not a UID")
     who: Identity = connection.state.principal
-    if not await services.pacs.belongs_to(patient_id, **place):
+    if not await services.pacs.owners.is_owner(patient_id, **place):
         tell(connection, Access(who, None, place["study"], is_others=True))
         raise NotFound("the PACS has no such object")
     tell(connection, Access(who, patient_id, place["study"]))

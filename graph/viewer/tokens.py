@@ -34,7 +34,7 @@ async def find_patient(pacs: Pacs, study: str, patient_id: str | None) -> str:
     A study that the PACS has under several patients needs the `patient_id`, and one that has none cannot be shown:
     every read is checked against it.
     """
-    owners = {owner.whole_text("PatientID") for owner in await pacs.owners(study)}
+    owners = {owner.whole_text("PatientID") for owner in await pacs.owners.of(study)}
     if not owners:
         raise ContractError(ErrorCode.NOT_FOUND, "the PACS has no such study")
     if patient_id is not None:

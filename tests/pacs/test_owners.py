@@ -88,10 +88,10 @@ async def test_an_instance_belongs_to_who_is_named_by_it_or_by_its_study_alone(
     rows: list[JSONDataset], studies: list[JSONDataset], expected: bool
 ) -> None:
     async with pacs_with(rows, studies) as (pacs, _):
-        assert await pacs.belongs_to("P1", *INSTANCE.values()) is expected
+        assert await pacs.owners.is_owner("P1", *INSTANCE.values()) is expected
 
 
 @pytest.mark.parametrize(("study", "expected"), [("1.1", True), ("1.2", False), ("1.3", False), ("1.4", False)])
 async def test_a_study_belongs_to_a_patient_if_it_is_nobody_elses(study: str, expected: bool) -> None:
     async with pacs_with([], STUDIES) as (pacs, _):
-        assert await pacs.belongs_to("P1", study) is expected
+        assert await pacs.owners.is_owner("P1", study) is expected
