@@ -31,9 +31,9 @@ from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from graph.engine.cost import CostPlan, Costs, plan_costs
 from graph.engine.errors import no_operation
-from graph.engine.execution import PLANS_KEPT, Plans, current_plans
 from graph.engine.limits import Limits, endless_number, limits_rule
 from graph.engine.operation import current_operation
+from graph.engine.plans import PLANS_KEPT, Plans, current_plans
 from graph.engine.selections import Completion
 
 _KEPT_CHARACTERS = 262_144

@@ -272,9 +272,9 @@ async def test_every_answer_is_the_normal_one(
 @pytest.fixture(scope="module")
 def every_list_is_long() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("graph.engine.execution._LONG_LIST", 1)
-        patch.setattr("graph.engine.execution._ROWS_A_TURN", 1)
-        patch.setattr("graph.engine.execution._LONGEST_TURN_SECONDS", -1.0)
+        patch.setattr("graph.engine.rows._LONG_LIST", 1)
+        patch.setattr("graph.engine.rows._ROWS_A_TURN", 1)
+        patch.setattr("graph.engine.rows._LONGEST_TURN_SECONDS", -1.0)
         yield
 
 
@@ -334,7 +334,7 @@ def compiled(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         seen.append((type_.name, plan is not None))
         return plan
 
-    monkeypatch.setattr("graph.engine.execution.compile_selection", watching)
+    monkeypatch.setattr("graph.engine.plans.compile_selection", watching)
     return seen
 
 

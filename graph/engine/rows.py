@@ -1,0 +1,97 @@
+"""A list of objects being completed by a compiled selection, row by row."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Sequence
+from typing import Any
+
+from graphql import GraphQLList, GraphQLResolveInfo
+from graphql.execution import Executor
+from graphql.execution.collect_fields import FieldDetails
+from graphql.pyutils import Path, gather_with_cancel
+
+from graph.engine.selections import Completion
+
+_LONG_LIST = 50
+"""Rows beyond which a list is completed in turns. Its errors may then stand behind those of its siblings, and among
+several within a place that becomes null another may be told; neither order is promised (GraphQL specification, §6.4.4).
+"""
+_ROWS_A_TURN = 50
+_LONGEST_TURN_SECONDS = 0.003
+"""A long list lets other requests work in between; many long lists of one request take turns, too."""
+
+
+class Rows:
+    """A list being completed: the rows that the plan does not take go graphql-core's way, alone."""
+
+    def __init__(
+        self,
+        executor: Executor[Any],
+        plan: Completion,
+        list_type: GraphQLList[Any],
+        details: list[FieldDetails],
+        info: GraphQLResolveInfo[Any],
+        path: Path,
+        position_context: Any,
+    ) -> None:
+        self._executor = executor
+        self._plan = plan
+        self._item_type = list_type.of_type
+        self._details = details
+        self._info = info
+        self._path = path
+        self._position_context = position_context
+        self._completed: list[Any] = []
+        self._awaited: dict[int, Awaitable[Any]] = {}
+
+    def complete(self, items: Sequence[Any], turn: asyncio.Lock) -> Any:
+        """The list's JSON, or who makes it; long lists of one request share `turn`."""
+        if len(items) > _LONG_LIST:
+            return self._complete_in_turns(items, turn)
+        for index, item in enumerate(items):
+            self._add(index, item)
+        return self._wait() if self._awaited else self._completed
+
+    async def _complete_in_turns(self, items: Sequence[Any], turn: asyncio.Lock) -> list[Any]:
+        """The same, with pauses in which other requests get their turn."""
+        async with turn:
+            turn_began = time.perf_counter()
+            for index, item in enumerate(items, start=1):
+                self._add(index - 1, item)
+                is_time_to_ask = index % _ROWS_A_TURN == 0 or index == len(items)
+                if is_time_to_ask and time.perf_counter() - turn_began > _LONGEST_TURN_SECONDS:
+                    await asyncio.sleep(0)
+                    turn_began = time.perf_counter()
+        return await self._wait()
+
+    def _add(self, index: int, item: Any) -> None:
+        try:
+            self._completed.append(self._plan(item))
+        except Exception:  # what it was is found again, and located, the normal way
+            self._add_the_normal_way(index, item)
+
+    async def _wait(self) -> list[Any]:
+        if len(self._awaited) == 1:  # as graphql-core does, for errors come in the order of the awaiting
+            [(index, awaitable)] = self._awaited.items()
+            self._completed[index] = await awaitable
+            return self._completed
+        results = await gather_with_cancel(*self._awaited.values())
+        for index, result in zip(self._awaited, results, strict=True):
+            self._completed[index] = result
+        return self._completed
+
+    def _add_the_normal_way(self, index: int, item: Any) -> None:
+        executor = self._executor
+        path = self._path.add_key(index, None)
+        arguments = (self._item_type, self._details, self._info, path, self._position_context)
+        if executor.is_awaitable(item):
+            self._awaited[index] = executor.complete_awaitable_list_item_value(item, *arguments)
+            self._completed.append(None)
+            return
+        try:
+            if executor.complete_list_item_value(item, self._completed, *arguments):
+                self._awaited[index] = self._completed[index]
+        except BaseException:
+            if self._awaited:
+                executor.settle_in_background(list(self._awaited.values()))
+            raise
