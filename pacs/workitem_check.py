@@ -8,7 +8,8 @@ from typing import Any
 
 from pacs.errors import BadAttribute
 from pacs.uids import is_uid
-from pacs.workitem import FIELDS, BadWorkitem, Field, NewWorkitem, Values
+from pacs.workitem import BadWorkitem, NewWorkitem
+from pacs.workitem_fields import FIELDS, Field, Values
 
 _MAX_LENGTH = {"AE": 16, "CS": 16, "LO": 64, "SH": 16}
 _MAX_NAME_GROUP_LENGTH = 64

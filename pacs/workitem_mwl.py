@@ -5,7 +5,7 @@ import hashlib
 from typing import Any
 
 from pacs.attributes import Dataset, JSONDataset, tag
-from pacs.workitem import FIELDS, MWL, Field, Values
+from pacs.workitem_fields import FIELDS, MWL, Field, Values
 
 _CHARACTER_SET = "ISO_IR 192"
 _STEPS = tag("ScheduledProcedureStepSequence")

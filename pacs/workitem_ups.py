@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pacs.attributes import Dataset, JSONDataset, tag
-from pacs.workitem import FIELDS, UPS, Values
+from pacs.workitem_fields import FIELDS, UPS, Values
 from pacs.workitem_mwl import element
 
 _CHARACTER_SET = "ISO_IR 192"

@@ -3,7 +3,8 @@
 import asyncio
 
 from pacs.dicomweb import DicomWeb
-from pacs.workitem import Values, Workitem
+from pacs.workitem import Workitem
+from pacs.workitem_fields import Values
 from pacs.worklist.dialects import has_worklist, open_worklist
 from pacs.worklist.protocol import Position, WorkitemPage, WorkitemSearch, WorklistDialect
 

@@ -15,7 +15,8 @@ from pacs.attributes import Dataset, JSONDataset, tag
 from pacs.dicomweb import DICOM_JSON, DicomWeb
 from pacs.errors import Conflict, NotFound, PacsFault
 from pacs.queries import Match, Wanted, query
-from pacs.workitem import Values, Workitem, WorkitemState
+from pacs.workitem import Workitem, WorkitemState
+from pacs.workitem_fields import Values
 from pacs.worklist.claims import LocalClaims
 from pacs.worklist.paging import collect, cut
 from pacs.worklist.protocol import Claim, Position, WorkitemPage, WorkitemSearch, of_study

@@ -14,7 +14,8 @@ from pacs import workitem_mwl
 from pacs.attributes import Dataset
 from pacs.dicomweb import DicomWeb
 from pacs.errors import Conflict, NotFound, PacsFault
-from pacs.workitem import FIELDS, MWL, Field, Values, Workitem, WorkitemState
+from pacs.workitem import Workitem, WorkitemState
+from pacs.workitem_fields import FIELDS, MWL, Field, Values
 from pacs.worklist.claims import LocalClaims
 from pacs.worklist.paging import collect, cut
 from pacs.worklist.protocol import Claim, Position, WorkitemPage, WorkitemSearch, of_study

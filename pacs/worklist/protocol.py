@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from pacs.queries import DateRange
-from pacs.workitem import Values, Workitem, WorkitemState
+from pacs.workitem import Workitem, WorkitemState
+from pacs.workitem_fields import Values
 
 Position = tuple[str, str]
 """Where a workitem stands in its list: when it is scheduled, and its name in the PACS. The largest comes first."""

@@ -17,7 +17,8 @@ from pacs.dicomweb import DICOM_JSON, DicomWeb
 from pacs.errors import Conflict, NotFound, PacsFault
 from pacs.queries import DateRange, Match, Wanted, query
 from pacs.uids import new_uid
-from pacs.workitem import Values, Workitem, WorkitemState
+from pacs.workitem import Workitem, WorkitemState
+from pacs.workitem_fields import Values
 from pacs.workitem_mwl import element
 from pacs.worklist.paging import collect, cut
 from pacs.worklist.protocol import Position, WorkitemPage, WorkitemSearch, of_study

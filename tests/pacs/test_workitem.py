@@ -10,8 +10,9 @@ from pydicom.dataset import Dataset as PydicomDataset
 
 from pacs import workitem_mwl, workitem_ups
 from pacs.attributes import Dataset, JSONDataset, tag
-from pacs.workitem import FIELDS, BadWorkitem, Field, NewWorkitem, Workitem, WorkitemState
+from pacs.workitem import BadWorkitem, NewWorkitem, Workitem, WorkitemState
 from pacs.workitem_check import checked
+from pacs.workitem_fields import FIELDS, Field
 from tests.pacs.workitem_examples import ANY, STUDY, full, minimal
 
 # The answer of the reference's example, but for ISO_IR 192, which it misspells, and the UID, which it mixes up.
