@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from pacs.attributes import Dataset, JSONDataset, tag
+from pacs.codes import MODALITY_SCHEME, STATION_NAME_SCHEME, STATION_SCHEME, code
 from pacs.workitem_mwl import element
-from pacs.workitem_ups import MODALITY_SCHEME, STATION_NAME_SCHEME, STATION_SCHEME, code
 
 _PERFORMED = tag("UnifiedProcedureStepPerformedProcedureSequence")
 _PROGRESS = "ProcedureStepProgressInformationSequence"

@@ -5,10 +5,11 @@ import re
 from typing import Any
 
 from pacs.attributes import Dataset, JSONDataset, tag
+from pacs.codes import code
 from pacs.errors import BadAttribute
 from pacs.workitem import WorkitemState
 from pacs.workitem_mwl import element
-from pacs.workitem_ups import TYPE_2, code
+from pacs.workitem_ups import TYPE_2
 
 UPS_PUSH = "1.2.840.10008.5.1.4.34.6.1"
 """The SOP class of every UPS instance (PS3.4 §CC.3.1)."""

@@ -10,6 +10,7 @@ from pydicom.dataset import Dataset as PydicomDataset
 
 from pacs import workitem_mwl, workitem_ups
 from pacs.attributes import Dataset, JSONDataset, tag
+from pacs.codes import code
 from pacs.workitem import BadWorkitem, NewWorkitem, Workitem, WorkitemState
 from pacs.workitem_check import checked
 from pacs.workitem_fields import FIELDS, Field
@@ -161,7 +162,7 @@ def test_the_station_is_in_code_value_and_meaning_and_first() -> None:
     [("NGV", "NGV", "NGV"), ("s1", "CT_3", "CT_3"), ("CT_3", "The scanner on the ground floor", "CT_3")],
 )
 def test_stations_of_other_systems_are_read(value: str, meaning: str, title: str) -> None:
-    ups = {"00404025": {"vr": "SQ", "Value": [workitem_ups.code(value, "99LOCAL", meaning)]}}
+    ups = {"00404025": {"vr": "SQ", "Value": [code(value, "99LOCAL", meaning)]}}
 
     assert workitem_ups.read(ups)["ScheduledStationAETitle"] == [title]
 
