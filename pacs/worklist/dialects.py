@@ -9,8 +9,9 @@ from pacs.worklist.claims import LocalClaims
 from pacs.worklist.mwl_dcm4chee import Dcm4cheeMwlWorklist
 from pacs.worklist.orthanc import OrthancWorklist
 from pacs.worklist.protocol import Claim, WorklistDialect
-from pacs.worklist.ups import EMBEDDED, UpsWorklist
+from pacs.worklist.ups import UpsWorklist
 from pacs.worklist.ups_dcm4chee import DCM4CHEE
+from pacs.worklist.ups_habits import EMBEDDED
 
 DialectName = Literal["ups", "ups-dcm4chee", "mwl-dcm4chee", "orthanc", "embedded"]
 """`embedded` is `ups` with what only the embedded PACS promises: answers in the list's order."""

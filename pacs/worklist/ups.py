@@ -1,10 +1,8 @@
 """A worklist over UPS-RS (PS3.18 ch. 11). Tested against the embedded PACS over HTTP."""
 
 import asyncio
-import datetime as dt
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
 from urllib.parse import quote
 
 import orjson
@@ -15,39 +13,22 @@ from pacs.answer import Answer
 from pacs.attributes import Dataset, JSONDataset
 from pacs.dicomweb import DICOM_JSON, DicomWeb
 from pacs.errors import Conflict, NotFound, PacsFault
-from pacs.queries import DateRange, Match, Wanted, query
+from pacs.queries import query
 from pacs.uids import new_uid
 from pacs.workitem import Workitem, WorkitemState
 from pacs.workitem_fields import Values
 from pacs.workitem_mwl import element
 from pacs.worklist.paging import collect, cut
 from pacs.worklist.protocol import Position, WorkitemPage, WorkitemSearch, of_study
+from pacs.worklist.ups_habits import STANDARD, UpsHabits
+from pacs.worklist.ups_query import parameters
 
 log = structlog.get_logger(__name__)
 
 _NAMESPACE = uuid.UUID("5a2b1fd4-7c80-4f2e-9d35-0c6f9e0a8d11")
 _MAX_GENERATIONS = 10_000
-_LATEST = "99991231235959"
 _REFUSALS = frozenset({400, 404, 409, 410})
 _HEADERS = {"Content-Type": DICOM_JSON, "Accept": DICOM_JSON}
-
-
-@dataclass(frozen=True, slots=True)
-class UpsHabits:
-    """What servers do differently."""
-
-    create_query: str = "{uid}"
-    requester: str | None = None
-    """AE title that the server wants in the path of a state change and of a cancel request."""
-    study_keys: tuple[str, ...] = ("ReferencedRequestSequence.StudyInstanceUID", "StudyInstanceUID")
-    """What finds the workitems of a study; servers index one or the other."""
-    newest_first: bool = False
-    """Whether it answers in the order of the start, the latest first; the standard promises no order."""
-
-
-STANDARD = UpsHabits()
-EMBEDDED = UpsHabits(newest_first=True)
-"""The embedded PACS always answers newest first."""
 
 
 class UpsWorklist:
@@ -154,7 +135,7 @@ class UpsWorklist:
     async def _in_state(
         self, search: WorkitemSearch, state: WorkitemState | None, first: int, after: Position | None
     ) -> list[Workitem]:
-        asked = list(_parameters(search, state, after))
+        asked = list(parameters(search, state, after))
 
         async def fetch(offset: int, limit: int) -> list[Workitem | None]:
             paging = [f"offset={offset}", f"limit={limit}", "includefield=all"]
@@ -170,32 +151,6 @@ class UpsWorklist:
 def _workitem_uids(study: str) -> Iterator[str]:
     for generation in range(_MAX_GENERATIONS):
         yield f"2.25.{uuid.uuid5(_NAMESPACE, f'{study}/{generation}').int}"
-
-
-def _parameters(search: WorkitemSearch, state: WorkitemState | None, after: Position | None) -> Iterator[str]:
-    wanted: dict[str, Wanted | None] = {
-        "PatientID": search.patient_id,
-        "ScheduledStationClassCodeSequence.CodeValue": search.modality,
-        "ScheduledStationNameCodeSequence.CodeValue": search.scheduled_station_ae_title,
-        "ProcedureStepState": state.value if state else None,
-    }
-    yield from Match({key: value for key, value in wanted.items() if value is not None}, decodes=True).parameters()
-    if span := _span(search.scheduled_on, after):
-        yield f"ScheduledProcedureStepStartDateTime={span}"
-
-
-def _span(days: DateRange | None, after: Position | None) -> str:
-    """The range of starts, to the second: not every server lets a day stand for its end."""
-    low = f"{_day(days.start)}000000" if days and days.start else ""
-    high = f"{_day(days.end)}235959" if days and days.end else ""
-    if after and after[0]:
-        high = min(high or _LATEST, after[0][: len(_LATEST)])
-    # A fraction of the last second counts, too.
-    return f"{low}-{high + '.999999' if high else ''}" if low or high else ""
-
-
-def _day(date: dt.date) -> str:
-    return date.isoformat().replace("-", "")  # strftime does not pad years before 1000
 
 
 def _workitem(dataset: JSONDataset) -> Workitem | None:

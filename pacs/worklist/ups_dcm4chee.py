@@ -4,7 +4,7 @@ Sources: its UpsRS.java (`?workitem=`, `/state/{requester}`, `/cancelrequest/{re
 (why the requester is needed up to 5.35.0, and still taken after), 2294 (what it matches).
 """
 
-from pacs.worklist.ups import UpsHabits
+from pacs.worklist.ups_habits import UpsHabits
 
 _REQUESTER = "DICOM-GRAPH"
 

@@ -17,8 +17,9 @@ from pacs.workitem_check import checked
 from pacs.worklist import paging
 from pacs.worklist.dialects import has_worklist
 from pacs.worklist.protocol import Position, WorkitemSearch, position
-from pacs.worklist.ups import EMBEDDED, STANDARD, UpsHabits, UpsWorklist
+from pacs.worklist.ups import UpsWorklist
 from pacs.worklist.ups_dcm4chee import DCM4CHEE
+from pacs.worklist.ups_habits import EMBEDDED, STANDARD, UpsHabits
 from tests.pacs.archive.ups_server import Client, serving, ups
 from tests.pacs.workitem_examples import STUDY, full, minimal
 
