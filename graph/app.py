@@ -20,7 +20,8 @@ from graph.authentication.credentials import identify
 from graph.authentication.start import start_authenticator
 from graph.context import Context, Services
 from graph.engine.limits import Limits
-from graph.engine.view import GraphQLView, ViewOptions
+from graph.engine.view import GraphQLView
+from graph.engine.view_options import ViewOptions
 from graph.links import Links
 from graph.middleware import middleware
 from graph.rates import Rates, client_key

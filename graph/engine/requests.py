@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 from python_multipart.multipart import parse_options_header
 from starlette.requests import Request
+from strawberry.types.graphql import OperationType
 
 from graph.engine.form import Form, read_form, too_large_body
 from graph.engine.uploads import UploadedFile, UploadLimits
@@ -15,6 +16,12 @@ from graph.errors import bad_input
 
 PREFLIGHT_HEADERS = ("graphql-require-preflight", "apollo-require-preflight", "x-requested-with")
 """A page of another origin cannot set one of these without asking first (CORS), as it can with a form."""
+
+KINDS = {
+    "GET": {OperationType.QUERY},
+    "POST": {OperationType.QUERY, OperationType.MUTATION},
+}
+"""The methods of HTTP, and the operations that each may ask for."""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from starlette.routing import Route, WebSocketRoute
 
 from graph.engine.schema import ContractSchema, build_schema
 from graph.engine.uploads import UploadedFile
-from graph.engine.view import ContextMaker, GraphQLView, ViewOptions
+from graph.engine.view import ContextMaker, GraphQLView
+from graph.engine.view_options import ViewOptions
 from graph.errors import ContractError, ErrorCode, bad_input
 from pacs.errors import PacsTimeout
 

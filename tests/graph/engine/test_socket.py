@@ -14,7 +14,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Subprotocol
 
-from graph.engine.view import ViewOptions
+from graph.engine.view_options import ViewOptions
 from graph.errors import ContractError, ErrorCode
 from tests.graph.engine.sample import SECRET, sample_app, trace
 from tests.graph.engine.serving import eventually, real_server

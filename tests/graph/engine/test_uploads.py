@@ -15,7 +15,7 @@ import structlog
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from graph.engine.view import ViewOptions
+from graph.engine.view_options import ViewOptions
 from graph.errors import ContractError, ErrorCode
 from tests.graph.engine.sample import sample_app, trace
 from tests.graph.engine.serving import eventually, in_process, real_server

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from graph import logs
-from graph.engine.view import ViewOptions
+from graph.engine.view_options import ViewOptions
 from graph.errors import ContractError, ErrorCode
 from tests.graph.engine.sample import SECRET, sample_app, sample_schema, trace
 from tests.graph.engine.serving import in_process
