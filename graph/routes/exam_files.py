@@ -15,12 +15,12 @@ from graph.context import Services
 from graph.errors import bad_input
 from graph.rates import client_of
 from graph.routes.guards import guarded
+from graph.routes.paths import uid_in_path
 from pacs.errors import NotFound
 from pacs.media import media
 from pacs.pictures import JPEG, LARGEST_THUMBNAIL
 from pacs.spool import spooled
 from pacs.studies import ObjectFile
-from pacs.uids import is_uid
 
 DICOM = "application/dicom"
 _ZIP = "application/zip"
@@ -34,7 +34,7 @@ def action_of(connection: HTTPConnection) -> Action:
 
 async def exam_file(request: Request) -> Response:
     """The DICOM file of one instance, streamed as the PACS stores it, or its thumbnail."""
-    study, series, instance = (_uid(request, name) for name in ("study", "series", "instance"))
+    study, series, instance = (uid_in_path(request, name) for name in ("study", "series", "instance"))
     kind = _FILE_TYPES.get(request.query_params.get("fileType", ""))
     if kind is None:
         raise bad_input(f"fileType is required and must be {' or '.join(_FILE_TYPES)}")
@@ -56,7 +56,7 @@ async def exam_file(request: Request) -> Response:
 
 async def study_media(request: Request) -> Response:
     """A whole study as offline media: a zip of Part 10 files with a DICOMDIR (PS3.10 §8), made while it is sent."""
-    study = _uid(request, "study")
+    study = uid_in_path(request, "study")
     if request.query_params.get("fileType") != _ZIP:
         raise bad_input(f"fileType is required and must be {_ZIP}")
     services: Services = request.app.state.services
@@ -148,13 +148,6 @@ async def _check_stored(services: Services, study: str, series: str, instance: s
         if (found.text("StudyInstanceUID"), found.text("SeriesInstanceUID")) == (study, series):
             return
     raise NotFound("the PACS has no such object")
-
-
-def _uid(request: Request, name: str) -> str:
-    uid: str = request.path_params[name]
-    if not is_uid(uid, lenient=True):
-        raise bad_input(f"the {name} in the path is not a UID")
-    return uid
 
 
 def _matches(request: Request, etag: str) -> bool:

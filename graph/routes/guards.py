@@ -15,11 +15,11 @@ from graph.authentication.credentials import identify
 from graph.context import Services
 from graph.errors import ContractError, ErrorCode, bad_input, translate
 from graph.rates import Limited, Rates, client_key, client_of
+from graph.routes.paths import uid_in_path
 from graph.routes.problems import refusal
 from graph.viewer.sessions import SessionCookies, reader_of
 from graph.viewer.tokens import Subject
 from pacs.errors import NotFound, PacsError
-from pacs.uids import is_uid
 
 _BEARER_DOORS = (Door.BEARER, Door.BEARER_OR_SESSION)
 _SESSION_DOORS = (Door.SESSION, Door.BEARER_OR_SESSION)
@@ -132,10 +132,7 @@ class _Fenced:
 
 async def _check_owner(connection: HTTPConnection, patient_id: str) -> None:
     services: Services = connection.app.state.services
-    place: dict[str, str] = connection.path_params
-    for name, uid in place.items():
-        if not is_uid(uid, lenient=True):
-            raise bad_input(f"the {name} in the path is not a UID")
+    place = {name: uid_in_path(connection, name) for name in connection.path_params}
     who: Identity = connection.state.principal
     if not await services.pacs.owners.is_owner(patient_id, **place):
         tell(connection, Access(who, None, place["study"], is_others=True))

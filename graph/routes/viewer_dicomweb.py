@@ -14,10 +14,10 @@ from starlette.routing import Route
 
 from graph.access_records.actions import VIEW_INSTANCES, VIEW_PICTURE, VIEW_STUDY, Action
 from graph.context import Services
-from graph.errors import bad_input
 from graph.links import Links
 from graph.rates import client_of
 from graph.routes.guards import guarded
+from graph.routes.viewer_parameters import frame_numbers, frame_ranges, uid, wants_bare
 from graph.viewer import streams
 from graph.viewer.one_study import OneStudy
 from graph.viewer.renderings import rendering_of
@@ -28,8 +28,6 @@ from graph.viewer.streams import DICOM, FrameRequest, Streamed
 from pacs import multipart
 from pacs.attributes import Dataset
 from pacs.dicomweb import DICOM_JSON
-from pacs.frames import ANY_FRAMES
-from pacs.uids import is_uid
 
 _HEADERS = {
     "Cache-Control": "private, no-cache",
@@ -38,11 +36,6 @@ _HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 _PICTURE_HEADERS = _HEADERS | {"Cache-Control": "private, max-age=600", "Vary": "Accept, Cookie"}
-_FRAME_LIST = re.compile(r"[1-9]\d{0,5}(,[1-9]\d{0,5})*", re.ASCII)
-_MOST_FRAMES = 1000
-_RANGES = re.compile(r'\s*((?:"[^"]{0,200}"|[^",]){1,400})', re.ASCII)
-_FRAMES_RANGE = re.compile(r"multipart/related;[\x20-\x7e]+\Z", re.ASCII)
-_MOST_RANGES = 8
 
 
 async def studies(request: Request) -> Response:
@@ -71,13 +64,13 @@ async def series(request: Request) -> Response:
 async def instances(request: Request) -> Response:
     """`GET /studies/{study}/instances` and `…/series/{series}/instances`."""
     study, search = _study(request), _search(request)
-    return _json(study.answer(search.choose(await study.instances(_uid(request, "series"), search.fields))))
+    return _json(study.answer(search.choose(await study.instances(uid(request, "series"), search.fields))))
 
 
 async def metadata(request: Request) -> Response:
     """`GET …/metadata` of the study, a series or an instance."""
     study = _study(request)
-    return _json(study.answer(await study.metadata(_uid(request, "series"), _uid(request, "instance"))))
+    return _json(study.answer(await study.metadata(uid(request, "series"), uid(request, "instance"))))
 
 
 async def retrieve(request: Request) -> Response:
@@ -86,9 +79,9 @@ async def retrieve(request: Request) -> Response:
     One instance comes bare to who accepts `application/dicom` and not multipart, as browsers do.
     """
     study = _study(request)
-    places = await study.places(_uid(request, "series"), _uid(request, "instance"))
+    places = await study.places(uid(request, "series"), uid(request, "instance"))
     pacs = _services(request).pacs
-    if "instance" in request.path_params and _wants_bare(request):
+    if "instance" in request.path_params and wants_bare(request):
         ((series_uid, instance_uid),) = places[:1]
         headers = _HEADERS | {"Content-Disposition": f'attachment; filename="{instance_uid}.dcm"'}
         return Streamed(partial(streams.one_object, pacs, study.uid, series_uid, instance_uid), DICOM, headers)
@@ -99,9 +92,9 @@ async def retrieve(request: Request) -> Response:
 
 async def frames(request: Request) -> Response:
     """`GET …/frames/{list}`, as stored, or in another media type that the PACS has them in."""
-    numbers = _frame_numbers(request)
+    numbers = frame_numbers(request)
     study, place = await _place(request)
-    wanted = FrameRequest(study.uid, *place, numbers, _frame_ranges(request.headers.get("accept", "")))
+    wanted = FrameRequest(study.uid, *place, numbers, frame_ranges(request.headers.get("accept", "")))
     boundary = multipart.new_boundary()
     kind = multipart.MediaType.parse(wanted.ranges[0]).parameters.get("type", "application/octet-stream")
     body = partial(streams.frames, _services(request).pacs, wanted, partial(study.frame_count, *place), boundary)
@@ -119,7 +112,7 @@ async def thumbnail(request: Request) -> Response:
 
 
 async def _picture(request: Request, *, thumbnail: bool) -> Response:
-    frame = _frame_numbers(request)[0] if "frame" in request.path_params else None
+    frame = frame_numbers(request)[0] if "frame" in request.path_params else None
     wanted = rendering_of(request.query_params, request.headers.get("accept", ""), frame=frame, thumbnail=thumbnail)
     study, place = await _place(request)
     viewer: Viewer = request.app.state.viewer
@@ -131,39 +124,13 @@ async def _picture(request: Request, *, thumbnail: bool) -> Response:
 async def _place(request: Request) -> tuple[OneStudy, tuple[str, str]]:
     """The instance that a path names, or of a series the one in the middle, which shows most."""
     study = _study(request)
-    places = await study.places(_uid(request, "series"), _uid(request, "instance"))
+    places = await study.places(uid(request, "series"), uid(request, "instance"))
     return study, places[len(places) // 2]
 
 
 def _study(request: Request) -> OneStudy:
-    subject = session_of(request, _uid(request, "study") or "")
+    subject = session_of(request, uid(request, "study") or "")
     return OneStudy(_services(request).pacs, subject, _links(request))
-
-
-def _uid(request: Request, name: str) -> str | None:
-    uid: str | None = request.path_params.get(name)
-    if uid is not None and not is_uid(uid, lenient=True):
-        raise bad_input(f"the {name} in the path is not a UID")
-    return uid
-
-
-def _frame_numbers(request: Request) -> list[int]:
-    text: str = request.path_params.get("frames") or request.path_params["frame"]
-    if not _FRAME_LIST.fullmatch(text) or text.count(",") >= _MOST_FRAMES:
-        raise bad_input(f"frames are numbers from 1, divided by commas, at most {_MOST_FRAMES}")
-    return [int(number) for number in text.split(",")]
-
-
-def _frame_ranges(accept: str) -> list[str]:
-    """The media ranges for frames that a client accepts, one by one; as stored, where it takes anything."""
-    ranges = [part for part in _RANGES.findall(accept) if _FRAMES_RANGE.match(part)][:_MOST_RANGES]
-    anything = [multipart.MediaType.parse(part).parameters.get("type", "*/*") == "*/*" for part in ranges]
-    return [ANY_FRAMES if any_of else part for part, any_of in zip(ranges, anything, strict=True)] or [ANY_FRAMES]
-
-
-def _wants_bare(request: Request) -> bool:
-    accept = request.headers.get("accept", "*/*")
-    return "multipart/related" not in accept and accept.strip() != "*/*"
 
 
 def _plain(media_type: str) -> str:
