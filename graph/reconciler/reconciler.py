@@ -8,13 +8,12 @@ crash loses nothing; replicas may move each other's back, which costs requests a
 """
 
 import asyncio
-import hashlib
 from collections.abc import Callable
 
 import structlog
 
 from graph.new_exams import new_event
-from graph.reconciler.position import Position
+from graph.reconciler.change_log import ChangeLog
 from graph.reconciler.waiting import Waiting, WaitingList
 from pacs.announcement import Announcement, BadAnnouncement
 from pacs.errors import NotFound, PacsError, PacsFault
@@ -25,8 +24,6 @@ from persistence.protocol import Bookmarks
 
 log = structlog.get_logger(__name__)
 
-_PAGE = 1000
-_PAGES_A_LOOK = 10
 _LONGEST_PAUSE_SECONDS = 60.0
 
 Told = Callable[[Announcement], None]
@@ -51,15 +48,12 @@ class Reconciler:
         `told` hears of every exam that was announced here and by nobody else.
         """
         self._orthanc = orthanc
-        self._bookmarks = bookmarks
         self._feed = feed
         self._source = source
         self._poll_seconds = poll_seconds
         self._told = told
-        self._name = f"orthanc-changes:{hashlib.sha256(url.encode()).hexdigest()[:16]}"
-        self._read: Position | None = None
-        self._saved: Position | None = None
         self._waiting = WaitingList()
+        self._log = ChangeLog(orthanc, url, bookmarks, self._waiting)
         self._unreadable: set[Waiting] = set()
         self._task: asyncio.Task[None] | None = None
 
@@ -79,15 +73,11 @@ class Reconciler:
         That a study waits from one look to the next gives Orthanc's own script its turn. Raises PacsError or StoreError
         when Orthanc or the store does not answer; nothing is lost by that.
         """
-        if self._read is None:
-            self._read = await self._begin()
         await self._find_studies()
         announced = [waiting for waiting in self._waiting.of("studies") if await self._announce(waiting)]
         if announced:
             log.info("exams announced that nobody had announced", count=len(announced))
-        self._read, is_done = await self._read_on(await self._continue(self._read))
-        await self._save(self._read)
-        return not is_done
+        return await self._log.read_on()
 
     async def _run(self) -> None:
         failures = 0
@@ -109,16 +99,6 @@ class Reconciler:
     def _pause_seconds(self, failures: int) -> float:
         longest: float = max(self._poll_seconds, _LONGEST_PAUSE_SECONDS)
         return min(self._poll_seconds * 2.0 ** min(failures, 16), longest)
-
-    async def _begin(self) -> Position:
-        """The bookmark; without one, the end of the log: exams from before are none of this service's."""
-        saved = Position.parse(await self._bookmarks.bookmark(self._name))
-        if saved is not None:
-            return saved
-        last = await self._orthanc.last_change()
-        begun = Position().after(last) if last else Position()
-        await self._bookmarks.save_bookmark(self._name, begun.text())
-        return begun
 
     async def _find_studies(self) -> None:
         """Puts in the place of every waiting instance its study, for a whole series at once."""
@@ -171,38 +151,3 @@ class Reconciler:
         if waiting not in self._unreadable:
             self._unreadable.add(waiting)
             log.warning("Orthanc does not tell what it has", orthanc_id=waiting.id, reason=str(error))
-
-    async def _continue(self, read: Position) -> Position:
-        """Where to read on: where it was left, or at the beginning of a log that is not the one that was read.
-
-        Such is a log that was cleared, and that of another database.
-        """
-        if not read.sequence:
-            return read
-        page = await self._orthanc.changes(read.sequence - 1, 1)
-        if page.entries and read.is_at(page.entries[0]):
-            return read
-        if not page.entries and await self._orthanc.last_change() is None:
-            return read  # cleared, and nothing new that would tell whether numbers go on
-        log.info("Orthanc's log of changes is not the one that was read: it is read from its beginning")
-        beginning = read.at_beginning()
-        self._waiting.move_all(beginning)
-        return beginning
-
-    async def _read_on(self, position: Position) -> tuple[Position, bool]:
-        """Notes what changed; the position reached, and whether it is the end of the log."""
-        for _ in range(_PAGES_A_LOOK):
-            page = await self._orthanc.changes(position.sequence, _PAGE)
-            for change in page.entries:
-                if change.level and position.is_news(change):
-                    self._waiting.add(Waiting(change.level, change.id), position)
-                position = position.after(change)
-            if page.is_done:
-                return position.at_end(), True
-        return position, False
-
-    async def _save(self, read: Position) -> None:
-        safe = self._waiting.safe(read)
-        if safe != self._saved:
-            await self._bookmarks.save_bookmark(self._name, safe.text())
-            self._saved = safe
