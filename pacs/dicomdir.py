@@ -1,73 +1,31 @@
 """The directory of a medium: DICOMDIR, the Basic Directory IOD (PS3.3 Annex F, PS3.10 §8.6).
 
-pydicom makes the records; its `FileSet` is not used, because adding to it takes time quadratic in the instances
-(measured: 3 s for 800 of a series), and a copy of every file on the disk.
+pydicom's `FileSet` is not used, because adding to it takes time quadratic in the instances (measured: 3 s for 800 of a
+series), and a copy of every file on the disk.
 """
 
 import struct
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import zip_longest
-from typing import Any
 
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filebase import DicomBytesIO
-from pydicom.fileset import (
-    DIRECTORY_RECORDERS,
-    _four_level_record_type,  # the table of record types by SOP class has no public name
-)
-from pydicom.filewriter import write_dataset, write_file_meta_info
-from pydicom.sequence import Sequence
+from pydicom.filewriter import write_file_meta_info
 from pydicom.uid import (
     UID,
     ExplicitVRLittleEndian,
     MediaStorageDirectoryStorage,
-    RTIonPlanStorage,
-    RTPlanStorage,
 )
 
+from pacs.directory_records import completed, instance_record, parent_record, written
 from pacs.uids import new_uid
 
 _PREAMBLE = bytes(128) + b"DICM"
 _LEVELS = ("PATIENT", "STUDY", "SERIES")
-_UNSPECIFIC = "RAW DATA"
-_IN_USE = 0xFFFF
 # Where an encoded record holds its two offsets: (0004,1400) and (0004,1420) come first, with an unsigned short between.
 _NEXT_AT, _LOWER_AT = 8, 30
 _ITEM = struct.Struct("<HHL")
 _ITEM_TAG = (0xFFFE, 0xE000)
-
-# What a record must have and an instance may lack (PS3.3 §F.5): said where nothing is known.
-_SYNTHETIC: Mapping[str, Any] = {
-    "PatientID": "UNKNOWN",
-    "StudyDate": "19000101",
-    "StudyTime": "000000",
-    "StudyID": "1",
-    "Modality": "OT",
-    "ContentDate": "19000101",
-    "ContentTime": "000000",
-    "ContentLabel": "UNNAMED",
-    "CompletionFlag": "PARTIAL",
-    "VerificationFlag": "UNVERIFIED",
-    "PresentationCreationDate": "19000101",
-    "PresentationCreationTime": "000000",
-    "InstanceCreationDate": "19000101",
-    "StructureSetLabel": "UNNAMED",
-    "DoseSummationType": "PLAN",
-    "MIMETypeOfEncapsulatedDocument": "application/octet-stream",
-}
-_PLANS = (RTPlanStorage, RTIonPlanStorage)
-_ALSO_IN_RECORDS = (
-    "SpecificCharacterSet", "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "PatientName",
-    "StudyDescription", "AccessionNumber", "SeriesNumber", "InstanceNumber", "RTPlanLabel", "RTPlanDate",
-    "RTPlanTime", "StructureSetDate", "StructureSetTime", "TreatmentDate", "TreatmentTime", "ContentDescription",
-    "ContentCreatorName", "ReferencedSeriesSequence", "BlendingSequence", "VerificationDateTime",
-    "ConceptNameCodeSequence", "ContentSequence", "ImageType", "ReferencedImageEvidenceSequence", "NumberOfFrames",
-    "Rows", "Columns", "DataPointRows", "DataPointColumns", "DocumentTitle", "EncapsulatedDocument",
-    "HL7InstanceIdentifier", "InstanceCreationTime", "UserContentLabel", "UserContentLongLabel",
-)  # fmt: skip
-KEYWORDS = (*_SYNTHETIC, *_ALSO_IN_RECORDS)
-"""All that the directory may tell of an instance: nothing else of it need be read."""
 
 
 @dataclass(slots=True)
@@ -90,14 +48,16 @@ class Directory:
 
         `number` is used where the instance or its series has none.
         """
-        known = _completed(instance, number)
+        known = completed(instance, number)
         keys = (known.PatientID, known.StudyInstanceUID, known.SeriesInstanceUID)
         parent = self._root
         for level, key in zip(_LEVELS, keys, strict=True):
             if key not in parent.below:
-                parent.below[key] = _Record(_encoded(level, DIRECTORY_RECORDERS[level](known), known))
+                parent.below[key] = _Record(parent_record(level, known))
             parent = parent.below[key]
-        parent.below[known.SOPInstanceUID] = _Record(_leaf(known, instance.file_meta.TransferSyntaxUID, file_id))
+        parent.below[known.SOPInstanceUID] = _Record(
+            instance_record(known, instance.file_meta.TransferSyntaxUID, file_id)
+        )
 
     def encoded(self) -> bytes:
         """The DICOMDIR, in Explicit VR Little Endian."""
@@ -111,59 +71,6 @@ class Directory:
             at += _ITEM.size + len(record.body)
         top = [record.offset for record in self._root.below.values()] or [0]
         return b"".join((head, _general(top[0], top[-1], length), *_items(self._root)))
-
-
-def _completed(instance: Dataset, number: int) -> Dataset:
-    """A copy with something for every value that a record must have."""
-    known = Dataset()
-    for keyword in KEYWORDS:
-        if keyword == "EncapsulatedDocument":
-            if keyword in instance:  # only that there is one matters, not its megabytes
-                known.EncapsulatedDocument = b""
-        elif keyword in instance and instance[keyword].VM:
-            known[keyword] = instance[keyword]
-    for keyword, value in {**_SYNTHETIC, "SeriesNumber": 1, "InstanceNumber": number}.items():
-        if keyword not in known:
-            setattr(known, keyword, value)
-    if known.SOPClassUID in _PLANS and "RTPlanLabel" not in known:
-        known.RTPlanLabel = "UNNAMED"  # by which pydicom knows a plan
-    if "ContentSequence" in known:
-        modifiers = [item for item in known.ContentSequence if item.get("RelationshipType") == "HAS CONCEPT MOD"]
-        known.ContentSequence = Sequence(modifiers)
-        if not modifiers:
-            del known.ContentSequence
-    return known
-
-
-def _leaf(known: Dataset, transfer_syntax: str, file_id: tuple[str, ...]) -> bytes:
-    kind = _four_level_record_type(known)
-    try:
-        record = DIRECTORY_RECORDERS[kind](known)
-    except ValueError:  # something is missing that nobody can make up, such as a report's title
-        kind = _UNSPECIFIC
-        record = DIRECTORY_RECORDERS[kind](known)
-    record.ReferencedFileID = list(file_id)
-    record.ReferencedSOPClassUIDInFile = known.SOPClassUID
-    record.ReferencedSOPInstanceUIDInFile = known.SOPInstanceUID
-    record.ReferencedTransferSyntaxUIDInFile = transfer_syntax
-    return _encoded(kind, record, known)
-
-
-def _encoded(kind: str, record: Dataset, known: Dataset) -> bytes:
-    record.OffsetOfTheNextDirectoryRecord = 0
-    record.RecordInUseFlag = _IN_USE
-    record.OffsetOfReferencedLowerLevelDirectoryEntity = 0
-    record.DirectoryRecordType = kind
-    if "SpecificCharacterSet" in known:
-        record.SpecificCharacterSet = known.SpecificCharacterSet
-    return _written(record)
-
-
-def _written(dataset: Dataset) -> bytes:
-    target = DicomBytesIO()
-    target.is_little_endian, target.is_implicit_VR = True, False
-    write_dataset(target, dataset, dataset.get("SpecificCharacterSet", "iso8859"))
-    return bytes(target.getvalue())
 
 
 def _walk(record: _Record) -> "list[_Record]":
@@ -190,7 +97,7 @@ def _general(first: int, last: int, length: int) -> bytes:
     dataset.OffsetOfTheFirstDirectoryRecordOfTheRootDirectoryEntity = first
     dataset.OffsetOfTheLastDirectoryRecordOfTheRootDirectoryEntity = last
     dataset.FileSetConsistencyFlag = 0
-    return _written(dataset) + struct.pack("<HH2sHL", 0x0004, 0x1220, b"SQ", 0, length)
+    return written(dataset) + struct.pack("<HH2sHL", 0x0004, 0x1220, b"SQ", 0, length)
 
 
 def _meta() -> bytes:

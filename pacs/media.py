@@ -12,7 +12,8 @@ from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import Dataset
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
-from pacs.dicomdir import KEYWORDS, Directory
+from pacs.dicomdir import Directory
+from pacs.directory_records import KEYWORDS
 from pacs.errors import InvalidDicom, NotFound
 from pacs.rendering.deflated import inflated
 
