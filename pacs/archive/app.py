@@ -1,7 +1,7 @@
 """The embedded PACS as an ASGI application: every route, and what opens and closes with it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
@@ -9,12 +9,12 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import Route
 
-from pacs.archive import commitment_routes, npi_routes, ups_routes
+from pacs.archive import commitment_routes, npi_routes, study_routes, ups_routes
 from pacs.archive.commitment import Commitments
 from pacs.archive.decoded import FrameDecoder
-from pacs.archive.deleting import DeleteService, not_allowed
+from pacs.archive.deleting import DeleteService
 from pacs.archive.dimse.calls import Calls
 from pacs.archive.dimse.commitment import reporter
 from pacs.archive.dimse.options import DimseOptions
@@ -40,13 +40,6 @@ from pacs.archive.worklist import Worklist
 from pacs.errors import BadQuery
 from pacs.thumbnails import Renderer
 
-Handler = Callable[[Request], Awaitable[Response]]
-Table = list[tuple[str, str, Handler]]
-
-_STUDY = f"{ROOT}/studies/{{study}}"
-_SERIES = f"{_STUDY}/series/{{series}}"
-_INSTANCE = f"{_SERIES}/instances/{{instance}}"
-
 _URI = "/wado"
 _ROOTS = ("/", ROOT, f"{ROOT}/")
 """What has no methods of its own, and yet tells what the service can do (PS3.18 §8.9)."""
@@ -66,7 +59,7 @@ def create_archive(options: ArchiveOptions, lock: DataLock | None = None) -> Sta
     notifier = Notifier(index, options)
     filing = Filing(index, files, notifier.wake)
     store = Store(filing, files)
-    deleting = DeleteService(index, files, filing)
+    deleting = DeleteService(index, files, filing) if options.allow_delete else None
     renderer = Renderer()
     decoder = FrameDecoder(renderer)
     retrieve = RetrieveService(index, files, ObjectEncoder(decoder))
@@ -124,13 +117,13 @@ def create_archive(options: ArchiveOptions, lock: DataLock | None = None) -> Sta
     return Starlette(
         routes=resources(
             [
-                *_routes(_store_and_search(store, SearchService(index))),
-                *_routes(_retrieve(retrieve, FrameService(retrieve, decoder), pictures)),
-                Route(_URI, UriService(retrieve, pictures).get, methods=["GET"]),
-                *_routes(_delete(deleting, allowed=options.allow_delete)),
-                *npi_routes.routes(
-                    npi_routes.Services(index, files, store, retrieve, deleting if options.allow_delete else None)
+                *study_routes.routes(
+                    study_routes.Services(
+                        store, SearchService(index), retrieve, FrameService(retrieve, decoder), pictures, deleting
+                    )
                 ),
+                Route(_URI, UriService(retrieve, pictures).get, methods=["GET"]),
+                *npi_routes.routes(npi_routes.Services(index, files, store, retrieve, deleting)),
                 *ups_routes.routes(worklist),
                 *commitment_routes.routes(commitments),
             ],
@@ -143,41 +136,6 @@ def create_archive(options: ArchiveOptions, lock: DataLock | None = None) -> Sta
             **dict.fromkeys((DamagedFile, DamagedIndex), partial(_missing, retrieve)),
         },
     )
-
-
-def _store_and_search(store: Store, search: SearchService) -> Table:
-    return [
-        ("POST", f"{ROOT}/studies", store.post),
-        ("POST", _STUDY, store.post),
-        ("GET", f"{ROOT}/studies", search.studies),
-        ("GET", f"{ROOT}/series", search.series),
-        ("GET", f"{ROOT}/instances", search.instances),
-        ("GET", f"{_STUDY}/series", search.series),
-        ("GET", f"{_STUDY}/instances", search.instances),
-        ("GET", f"{_SERIES}/instances", search.instances),
-    ]
-
-
-def _retrieve(retrieve: RetrieveService, frames: FrameService, pictures: PictureService) -> Table:
-    levels = (_STUDY, _SERIES, _INSTANCE)
-    shown = (*levels, f"{_INSTANCE}/frames/{{frames}}")
-    return [
-        *(("GET", resource, retrieve.objects) for resource in levels),
-        *(("GET", f"{resource}/metadata", retrieve.metadata) for resource in levels),
-        *(("GET", f"{resource}/rendered", pictures.rendered) for resource in shown),
-        *(("GET", f"{resource}/thumbnail", pictures.thumbnail) for resource in shown),
-        ("GET", f"{_INSTANCE}/frames/{{frames}}", frames.frames),
-        ("GET", f"{_INSTANCE}/bulkdata/{{path:path}}", frames.bulk_data),
-    ]
-
-
-def _delete(service: DeleteService, *, allowed: bool) -> Table:
-    handler = service.delete if allowed else not_allowed
-    return [("DELETE", resource, handler) for resource in (_STUDY, _SERIES, _INSTANCE)]
-
-
-def _routes(table: Table) -> list[BaseRoute]:
-    return [Route(path, handler, methods=[method]) for method, path, handler in table]
 
 
 async def _fault(_: Request, error: Exception) -> Response:
