@@ -1,7 +1,6 @@
 """The Storage Commitment Service over HTTP (PS3.18 ch. 13)."""
 
 import sqlite3
-from collections.abc import Awaitable, Callable
 from functools import wraps
 
 from starlette.exceptions import HTTPException
@@ -14,12 +13,11 @@ from pacs.archive.commitment import Commitments, TransactionTaken
 from pacs.archive.commitment_store import Commitment
 from pacs.archive.faults import report
 from pacs.archive.http import JSON_TYPES, ROOT, dicom_json, require_json
+from pacs.archive.resources import Handler
 from pacs.archive.transactions import transaction
 from pacs.archive.ups_bodies import read_dataset
 from pacs.archive.ups_parameters import checked_uid
 from pacs.errors import BadAttribute
-
-Handler = Callable[[Request], Awaitable[Response]]
 
 _WAIT_SECONDS = 2.0
 _RETRY_SECONDS = 5

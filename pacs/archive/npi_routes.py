@@ -2,7 +2,6 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,12 +22,11 @@ from pacs.archive.npi import RESOURCES, Resource
 from pacs.archive.npi_collection import Collection, url
 from pacs.archive.npi_store import NonPatientInstance
 from pacs.archive.representations import PARTS_OF_XML
+from pacs.archive.resources import Handler, Table
 from pacs.archive.search_parameters import SEARCH_PARAMETERS, parse_search
 from pacs.archive.stow import Store
 from pacs.archive.transactions import transaction
 from pacs.archive.wado import RetrieveService
-
-Handler = Callable[[Request], Awaitable[Response]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +47,7 @@ def routes(services: Services) -> list[BaseRoute]:
         service = _Service(resource, services)
         every = f"{http.ROOT}/{resource.name}"
         one = f"{every}/{{uid}}"
-        table: list[tuple[str, str, Handler]] = [
+        table: Table = [
             ("GET", every, service.search),
             ("POST", every, service.store),
             ("GET", one, service.retrieve),

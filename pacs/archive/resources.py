@@ -1,6 +1,6 @@
 """The resources of a service: all methods of a path in one place, and what they are when somebody asks (`OPTIONS`)."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from starlette.exceptions import HTTPException
@@ -13,6 +13,8 @@ from pacs.archive.capabilities import Methods
 from pacs.archive.transactions import transaction_of
 
 Handler = Callable[[Request], Awaitable[Response]]
+Table = Iterable[tuple[str, str, Handler]]
+"""Method, path, and who answers."""
 
 _OPTIONS = "OPTIONS"
 

@@ -1,10 +1,7 @@
 """The Studies Service over HTTP (PS3.18 ch. 10): each resource with its transactions."""
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from pacs.archive.deleting import DeleteService, not_allowed
@@ -12,11 +9,9 @@ from pacs.archive.frames import FrameService
 from pacs.archive.http import ROOT
 from pacs.archive.pictures import PictureService
 from pacs.archive.qido import SearchService
+from pacs.archive.resources import Table
 from pacs.archive.stow import Store
 from pacs.archive.wado import RetrieveService
-
-Handler = Callable[[Request], Awaitable[Response]]
-Table = list[tuple[str, str, Handler]]
 
 _STUDY = f"{ROOT}/studies/{{study}}"
 _SERIES = f"{_STUDY}/series/{{series}}"

@@ -1,6 +1,5 @@
 """What a Worklist Service answers to requests that it refuses: a status code, and the reason in `Warning`."""
 
-from collections.abc import Awaitable, Callable
 from functools import wraps
 
 from starlette.exceptions import HTTPException
@@ -8,11 +7,10 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
 from pacs.archive.http import warning_header
+from pacs.archive.resources import Handler
 from pacs.archive.ups_states import Request, Status
 from pacs.archive.worklist_steps import UpsRefused
 from pacs.errors import BadAttribute, BadQuery
-
-Handler = Callable[[HttpRequest], Awaitable[Response]]
 
 _CONFLICT = 409
 _HTTP_STATUS = {Status.UNKNOWN: 404, Status.WRONG_TRANSACTION_UID: 400}

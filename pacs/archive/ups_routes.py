@@ -15,11 +15,12 @@ from pacs.archive.http import (
     require_json,
     warning_header,
 )
+from pacs.archive.resources import Table
 from pacs.archive.search_parameters import SEARCH_PARAMETERS, parse_search
 from pacs.archive.transactions import transaction
 from pacs.archive.ups_bodies import read_dataset
 from pacs.archive.ups_parameters import checked_ae_title, checked_uid, requester, transaction_uid, workitem_uid
-from pacs.archive.ups_refusals import Handler, refusing
+from pacs.archive.ups_refusals import refusing
 from pacs.archive.ups_socket import report_to
 from pacs.archive.ups_states import MESSAGES, Status
 from pacs.archive.worklist import FILTERED_GLOBAL, GLOBAL, Worklist
@@ -36,7 +37,7 @@ def routes(worklist: Worklist) -> list[BaseRoute]:
     service = _Service(worklist)
     workitems = f"{ROOT}/workitems"
     one, subscriber = f"{workitems}/{{uid}}", f"{workitems}/{{uid}}/subscribers/{{ae_title}}"
-    table: list[tuple[str, str, Handler]] = [
+    table: Table = [
         ("POST", workitems, service.create),
         ("GET", workitems, service.search),
         ("GET", one, service.retrieve),
