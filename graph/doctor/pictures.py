@@ -3,7 +3,7 @@
 from graph.doctor.findings import Findings, note, ok
 from pacs.dicomweb import DicomWeb
 from pacs.errors import PacsError
-from pacs.pictures import JPEG
+from pacs.picture_ways import JPEG
 
 _RESOURCES = ("thumbnail", "rendered")
 _JPEG_MAGIC = b"\xff\xd8\xff"

@@ -18,7 +18,8 @@ from graph.routes.guards import guarded
 from graph.routes.paths import uid_in_path
 from pacs.errors import NotFound
 from pacs.media import media
-from pacs.pictures import JPEG, LARGEST_THUMBNAIL
+from pacs.picture_ways import JPEG
+from pacs.pictures import LARGEST_THUMBNAIL
 from pacs.spool import spooled
 from pacs.studies import ObjectFile
 

@@ -20,7 +20,7 @@ from graph.rates import Rates, client_key
 from graph.settings import Settings
 from graph.shares import Shares
 from graph.socket_counts import SocketCounts
-from pacs.pictures import Thumbnail
+from pacs.picture_ways import Thumbnail
 from pacs.studies import ObjectFile
 from tests.graph.api import Api
 from tests.graph.conftest import serving
@@ -216,7 +216,7 @@ async def test_pictures_of_one_client_are_made_few_at_a_time(
 ) -> None:
     at_once = [0, 0]
 
-    async def slowly(*_: object) -> Thumbnail:
+    async def slowly(*_: object, **__: object) -> Thumbnail:
         at_once[0] += 1
         at_once[1] = max(at_once)
         await asyncio.sleep(0.01)
@@ -225,7 +225,7 @@ async def test_pictures_of_one_client_are_made_few_at_a_time(
 
     (image,) = await stored(api, Exam())
     pictures = app.state.services.pacs.pictures
-    monkeypatch.setattr(pictures, "_by_any_way", slowly)
+    monkeypatch.setattr(pictures._ways, "make", slowly)
     monkeypatch.setattr(pictures, "_gate", asyncio.Semaphore(100))  # that of all clients together
     aliases = " ".join(f"a{n}: thumbnail(size: {n + 1}) {{ url }}" for n in range(25))
     query = f'{{ studies(patientID: "{image.patient_id}") {{ nodes {{ series {{ instances {{ {aliases} }} }} }} }} }}'
@@ -244,7 +244,7 @@ async def test_downloads_of_one_client_leave_connections_to_others(
     at_once = [0, 0]
 
     @asynccontextmanager
-    async def slowly(*_: object) -> AsyncIterator[ObjectFile]:
+    async def slowly(*_: object, **__: object) -> AsyncIterator[ObjectFile]:
         at_once[0] += 1
         at_once[1] = max(at_once)
         await asyncio.sleep(0.05)
