@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from graph.reconciler.position import Position
-from pacs.orthanc import Level
+from pacs.orthanc_changes import Level
 
 
 @dataclass(frozen=True)
