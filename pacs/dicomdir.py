@@ -11,11 +11,7 @@ from itertools import zip_longest
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_file_meta_info
-from pydicom.uid import (
-    UID,
-    ExplicitVRLittleEndian,
-    MediaStorageDirectoryStorage,
-)
+from pydicom.uid import UID, ExplicitVRLittleEndian, MediaStorageDirectoryStorage
 
 from pacs.directory_records import completed, instance_record, parent_record, written
 from pacs.uids import new_uid

@@ -16,10 +16,11 @@ from cachetools import LRUCache
 
 from pacs.dicomweb import DicomWeb
 from pacs.errors import NoPicture, NotFound, PacsFault
+from pacs.rendering.request import Rendering
 from pacs.small_files import SmallFiles
 from pacs.spool import spooled
 from pacs.studies import ObjectFile
-from pacs.thumbnails import Renderer, Rendering
+from pacs.thumbnails import Renderer
 
 JPEG: Final = "image/jpeg"
 

@@ -17,34 +17,8 @@ from typing import Any, Generic, TypeVar
 
 from pacs.errors import NoPicture
 from pacs.rendering.process import Worker
-from pacs.rendering.request import (
-    CONTENT_TYPES,
-    LARGEST_SIDE,
-    WINDOW_FUNCTIONS,
-    ContentType,
-    Decoding,
-    Frame,
-    Picture,
-    Region,
-    Rendering,
-    Window,
-    WindowFunction,
-)
+from pacs.rendering.request import Decoding, Frame, Picture, Rendering
 from pacs.rendering.slot import Slot
-
-__all__ = [
-    "CONTENT_TYPES",
-    "LARGEST_SIDE",
-    "WINDOW_FUNCTIONS",
-    "ContentType",
-    "Frame",
-    "Picture",
-    "Region",
-    "Renderer",
-    "Rendering",
-    "Window",
-    "WindowFunction",
-]
 
 T = TypeVar("T")
 

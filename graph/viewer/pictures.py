@@ -6,7 +6,7 @@ from functools import partial
 
 from graph.viewer.spool import FileSpool
 from pacs.adapter import Pacs
-from pacs.thumbnails import Picture, Rendering
+from pacs.rendering.request import Picture, Rendering
 
 _UNVOUCHED_SECONDS = 5.0
 

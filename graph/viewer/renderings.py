@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import TypeVar, cast
 
 from graph.errors import bad_input
-from pacs.thumbnails import CONTENT_TYPES, ContentType, Rendering, Window, WindowFunction
+from pacs.rendering.request import CONTENT_TYPES, ContentType, Rendering, Window, WindowFunction
 
 _THUMBNAIL_SIDE = 256
 _QUALITY = 90

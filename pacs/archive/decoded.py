@@ -12,7 +12,8 @@ from starlette.exceptions import HTTPException
 from pacs.archive.decompression import Shape, check_alike, shape_of
 from pacs.archive.streams import CHUNK_BYTES
 from pacs.errors import NoPicture
-from pacs.thumbnails import Frame, Renderer
+from pacs.rendering.request import Frame
+from pacs.thumbnails import Renderer
 
 _HELD_BYTES = 32 << 20
 _HELD_IN_ALL_BYTES = 128 << 20

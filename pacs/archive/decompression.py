@@ -7,7 +7,7 @@ from pathlib import Path
 from pacs.archive.bulkdata import opened
 from pacs.archive.transcoding import Pixels
 from pacs.errors import NoPicture
-from pacs.thumbnails import Frame
+from pacs.rendering.request import Frame
 
 WITHOUT_PIXELS = frozenset({"no_pixels", "report", "presentation_state"})
 """The reasons of `NoPicture` of objects that have nothing to decode: they are only re-encoded."""

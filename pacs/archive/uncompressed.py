@@ -8,7 +8,8 @@ from pacs.archive.decompression import WITHOUT_PIXELS, check_alike, check_is_her
 from pacs.archive.dimse.service import Caller
 from pacs.archive.transcoding import recoded
 from pacs.errors import InvalidDicom, NoPicture
-from pacs.thumbnails import Frame, Renderer
+from pacs.rendering.request import Frame
+from pacs.thumbnails import Renderer
 
 
 class Decoder:

@@ -20,7 +20,8 @@ from PIL import Image as pillow
 from pydicom.encaps import encapsulate
 from pydicom.uid import JPEG2000Lossless, JPEGBaseline8Bit
 
-from pacs.thumbnails import Renderer, Rendering
+from pacs.rendering.request import Rendering
+from pacs.thumbnails import Renderer
 from tests.pacs.thumbnail_files import image_dataset, save, wheel_file
 
 THUMBNAIL = Rendering(viewport=(256, 256), thumbnail=True)

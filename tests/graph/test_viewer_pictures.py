@@ -9,8 +9,8 @@ import pytest
 from graph.viewer.pictures import ViewerPictures
 from pacs.adapter import Pacs
 from pacs.errors import NotFound
+from pacs.rendering.request import Rendering
 from pacs.studies import Studies
-from pacs.thumbnails import Rendering
 from tests.pacs.caching.behind import Behind, embedded
 from tests.samples import Exam, Sample
 

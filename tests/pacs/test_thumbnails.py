@@ -12,7 +12,8 @@ import pytest
 from PIL import Image as pillow
 
 from pacs.errors import NO_PICTURE, NoPicture
-from pacs.thumbnails import Picture, Renderer, Rendering
+from pacs.rendering.request import Picture, Rendering
+from pacs.thumbnails import Renderer
 from tests.pacs.thumbnail_files import WHEEL, dataset, image_dataset, save, wheel_file
 
 THUMBNAIL = Rendering(viewport=(128, 128), thumbnail=True)

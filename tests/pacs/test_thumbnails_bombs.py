@@ -10,7 +10,8 @@ import pytest
 
 from pacs.errors import NoPicture
 from pacs.rendering.process import Worker
-from pacs.thumbnails import Renderer, Rendering
+from pacs.rendering.request import Rendering
+from pacs.thumbnails import Renderer
 from tests.pacs.bombs import BOMBS
 from tests.pacs.thumbnail_files import wheel_file
 

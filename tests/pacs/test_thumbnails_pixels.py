@@ -23,7 +23,7 @@ from pydicom.uid import (
 
 from pacs.errors import NoPicture
 from pacs.rendering.render import render
-from pacs.thumbnails import Rendering, Window
+from pacs.rendering.request import Rendering, Window
 from tests.pacs.thumbnail_files import dataset, image_dataset, save, wheel_file
 
 MEMORY_BYTES = 256 << 20

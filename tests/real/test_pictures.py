@@ -17,7 +17,8 @@ from pydicom.dataset import Dataset
 from pydicom.uid import JPEGLSTransferSyntaxes
 
 from pacs.errors import NoPicture
-from pacs.thumbnails import Renderer, Rendering, Window
+from pacs.rendering.request import Rendering, Window
+from pacs.thumbnails import Renderer
 from tests.pacs.thumbnail_files import WHEEL
 from tests.real.required import need
 

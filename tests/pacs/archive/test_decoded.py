@@ -11,7 +11,8 @@ from starlette.exceptions import HTTPException
 from pacs.archive.decoded import FrameDecoder, Held
 from pacs.archive.decompression import Shape
 from pacs.errors import NoPicture
-from pacs.thumbnails import Frame, Renderer
+from pacs.rendering.request import Frame
+from pacs.thumbnails import Renderer
 from tests.pacs.archive.samples import wheel_file
 
 FRAMES = 15
