@@ -13,13 +13,14 @@ from pacs import workitem_mwl
 from pacs.answer import Answer
 from pacs.attributes import Dataset, JSONDataset, tag
 from pacs.dicomweb import DICOM_JSON, DicomWeb
-from pacs.errors import Conflict, NotFound, PacsFault
+from pacs.errors import Conflict
 from pacs.queries import Match, Wanted, query
 from pacs.workitem import Workitem, WorkitemState
 from pacs.workitem_fields import Values
 from pacs.worklist.claims import LocalClaims
 from pacs.worklist.paging import collect, cut
 from pacs.worklist.protocol import Claim, Position, WorkitemPage, WorkitemSearch, of_study
+from pacs.worklist.refusals import already_scheduled, not_made, nothing_scheduled
 
 _STEP = "ScheduledProcedureStepSequence"
 _ORDER = f"orderby=-{_STEP}.ScheduledProcedureStepStartDate,-{_STEP}.ScheduledProcedureStepStartTime"
@@ -55,7 +56,7 @@ class Dcm4cheeMwlWorklist:
         study = str(values["StudyInstanceUID"][0])
         async with self._claim(study):
             if any(not one.state.is_final for one in await self._of_study(study)):
-                raise Conflict("a workitem for this study is scheduled already")
+                raise already_scheduled()
             entry = workitem_mwl.write(values)
             answer = await self._post("mwlitems", entry)
             if answer.status == 404:  # the server knows no such patient
@@ -63,7 +64,7 @@ class Dcm4cheeMwlWorklist:
                 await self._post("patients", patient)
                 answer = await self._post("mwlitems", entry)
         if answer.status >= 400:
-            raise PacsFault(f"the PACS refused the workitem with status {answer.status}")
+            raise not_made(answer.status)
         return _workitem(_stored(answer) or entry)
 
     async def search(self, search: WorkitemSearch, *, first: int, after: Position | None = None) -> WorkitemPage:
@@ -87,7 +88,7 @@ class Dcm4cheeMwlWorklist:
         steps = [one.step.text("ScheduledProcedureStepID") for one in open_]
         deleted = [await self._delete(study_instance_uid, step) for step in steps if step]
         if not any(deleted):
-            raise NotFound("nothing is scheduled for this study")
+            raise nothing_scheduled()
 
     async def _delete(self, study: str, step: str) -> bool:
         path = f"mwlitems/{study}/{quote(step, safe='')}"

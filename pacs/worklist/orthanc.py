@@ -13,12 +13,13 @@ import orjson
 from pacs import workitem_mwl
 from pacs.attributes import Dataset
 from pacs.dicomweb import DicomWeb
-from pacs.errors import Conflict, NotFound, PacsFault
+from pacs.errors import PacsFault
 from pacs.workitem import Workitem, WorkitemState
 from pacs.workitem_fields import FIELDS, MWL, Field, Values
 from pacs.worklist.claims import LocalClaims
 from pacs.worklist.paging import collect, cut
 from pacs.worklist.protocol import Claim, Position, WorkitemPage, WorkitemSearch, of_study
+from pacs.worklist.refusals import already_scheduled, not_made, nothing_scheduled
 
 _STEP = "ScheduledProcedureStepSequence"
 _NAME_GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
@@ -40,13 +41,13 @@ class OrthancWorklist:
         study = str(values["StudyInstanceUID"][0])
         async with self._claim(study):
             if await self._of_study(study):
-                raise Conflict("a workitem for this study is scheduled already")
+                raise already_scheduled()
             content = orjson.dumps({"Tags": _tags(values)})
             answer = await self._web.request(
                 "POST", "worklists/create", headers=_JSON, content=content, accept_errors=_REFUSALS
             )
         if answer.status >= 400:
-            raise PacsFault(f"the PACS refused the workitem with status {answer.status}")
+            raise not_made(answer.status)
         name = answer.json().get("ID")
         return Workitem(WorkitemState.SCHEDULED, Dataset(workitem_mwl.write(values)), resource=name)
 
@@ -68,7 +69,7 @@ class OrthancWorklist:
         found = await self._of_study(study_instance_uid)
         gone = [await self._delete(one.resource) for one in found if one.resource]
         if not any(gone):
-            raise NotFound("nothing is scheduled for this study")
+            raise nothing_scheduled()
 
     async def _delete(self, name: str) -> bool:
         return (await self._web.request("DELETE", f"worklists/{name}", accept_errors=frozenset({404}))).status != 404

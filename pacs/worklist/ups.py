@@ -20,6 +20,7 @@ from pacs.workitem_fields import Values
 from pacs.workitem_mwl import element
 from pacs.worklist.paging import collect, cut
 from pacs.worklist.protocol import Position, WorkitemPage, WorkitemSearch, of_study
+from pacs.worklist.refusals import already_scheduled, not_made, nothing_scheduled
 from pacs.worklist.ups_habits import STANDARD, UpsHabits
 from pacs.worklist.ups_query import parameters
 
@@ -48,7 +49,7 @@ class UpsWorklist:
         study = str(values["StudyInstanceUID"][0])
         known = await self._of_study(study)
         if any(not one.state.is_final for one in known):
-            raise _already_scheduled()
+            raise already_scheduled()
         taken = {one.workitem_uid for one in known}
         for uid in _workitem_uids(study):
             if uid not in taken and await self._is_created(uid, values):
@@ -71,7 +72,7 @@ class UpsWorklist:
         """See `WorklistDialect`. A withdrawn workitem stays in the PACS as CANCELED; UPS-RS deletes nothing."""
         open_ = [one for one in await self._of_study(study_instance_uid) if not one.state.is_final]
         if not open_:
-            raise NotFound("nothing is scheduled for this study")
+            raise nothing_scheduled()
         if any(one.state is WorkitemState.IN_PROGRESS for one in open_):
             raise _has_begun()
         for workitem in open_:
@@ -85,10 +86,10 @@ class UpsWorklist:
         if answer.status < 400:
             return True
         if answer.status != 409:
-            raise PacsFault(f"the PACS refused the workitem with status {answer.status}")
+            raise not_made(answer.status)
         other = await self._retrieve(uid)
         if other is not None and not other.state.is_final:
-            raise _already_scheduled()
+            raise already_scheduled()
         return False
 
     async def _cancel(self, uid: str) -> None:
@@ -162,10 +163,6 @@ def _workitem(dataset: JSONDataset) -> Workitem | None:
         return None
     entry = Dataset(workitem_mwl.write(workitem_ups.read(dataset)))
     return Workitem(WorkitemState(state), entry, workitem_uid=ups.text("SOPInstanceUID"))
-
-
-def _already_scheduled() -> Conflict:
-    return Conflict("a workitem for this study is scheduled already")
 
 
 def _has_begun() -> Conflict:
