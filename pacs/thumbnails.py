@@ -32,9 +32,10 @@ class _Job(Generic[T]):
 class Renderer:
     """Makes pictures in `workers` processes; belongs to one event loop.
 
-    The processes start with the first picture, or with `start`. Who comes first is served first; beyond `most_waiting`
-    requests the next one gets `NoPicture("busy")`. A picture may take `memory_bytes` beside the worker's own 70 MB, and
-    `timeout_seconds`. A worker is replaced after `recycle_after` pictures: what decoders leak goes with it.
+    A process starts when more pictures are asked for at once than there are processes, or all with `start`. Who comes
+    first is served first; beyond `most_waiting` requests the next one gets `NoPicture("busy")`. A picture may take
+    `memory_bytes` beside the worker's own 70 MB, and `timeout_seconds`. A worker is replaced after `recycle_after`
+    pictures: what decoders leak goes with it.
     """
 
     def __init__(
@@ -53,12 +54,18 @@ class Renderer:
         self._recycle_after = recycle_after
         self._jobs: asyncio.Queue[_Job[Any]] = asyncio.Queue()
         self._slots: list[asyncio.Task[None]] = []
+        self._free = 0
+        """Slots that wait for a job, or for their first worker."""
         self._closed = False
 
     def start(self) -> None:
-        """Starts the workers, so that the first picture need not wait for them (0.3 s)."""
-        if not self._slots and not self._closed:
-            self._slots = [asyncio.create_task(self._serve(), name="pictures") for _ in range(self._workers)]
+        """Starts all workers, so that the first pictures need not wait for them (0.3 s)."""
+        while not self._closed and len(self._slots) < self._workers:
+            self._add_slot()
+
+    def _add_slot(self) -> None:
+        self._slots.append(asyncio.create_task(self._serve(), name="pictures"))
+        self._free += 1
 
     async def render(self, source: Path | bytes, rendering: Rendering) -> Picture:
         """The picture of the DICOM file at `source`, or of its content, which is better small.
@@ -77,9 +84,10 @@ class Renderer:
             raise RuntimeError("the renderer is closed")
         if self._jobs.qsize() >= self._most_waiting:
             raise NoPicture("busy")
-        self.start()
         job: _Job[T] = _Job(do, asyncio.get_running_loop().create_future())
         self._jobs.put_nowait(job)
+        if self._jobs.qsize() > self._free and len(self._slots) < self._workers:
+            self._add_slot()
         return await job.done
 
     async def aclose(self) -> None:
@@ -98,8 +106,10 @@ class Renderer:
             await slot.worker()
             while True:
                 job = await self._jobs.get()
+                self._free -= 1
                 if not job.done.done():
                     await self._do(job, slot)
+                self._free += 1
         finally:
             await slot.close()
 
