@@ -13,8 +13,9 @@ LOCK_FLAGS := --quiet --universal --generate-hashes --no-emit-index-url --no-hea
 serve: $(VENV)/.ready
 	@exec $(BIN)/dicom-graph serve
 
+# Compiled modules are kept whatever the environment says: or each worker, and each process it starts, compiles anew.
 test: $(VENV)/.ready-test
-	@$(BIN)/pytest -n $(WORKERS) --dist loadgroup tests --ignore tests/real --ignore tests/benchmarks
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n $(WORKERS) --dist loadgroup tests --ignore tests/real --ignore tests/benchmarks
 
 check: $(VENV)/.ready-test
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/dicom-graph schema --check
