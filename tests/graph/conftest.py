@@ -1,29 +1,18 @@
 """The API on the embedded PACS: the archive is a process, as in production; the API runs in the test's loop."""
 
-import asyncio
-import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
 import pytest
-import uvicorn
 from starlette.applications import Starlette
 
 from graph.app import create_app
-from graph.archive_process import running_archive
 from graph.settings import Settings
 from persistence.store import Store, open_store
 from tests.graph.api import Api
-
-
-@pytest.fixture(scope="session")
-def archive_socket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """An embedded PACS for all tests of this process; every test makes patients of its own."""
-    arguments = ["--data-dir", str(tmp_path_factory.mktemp("archive"))]
-    with running_archive(arguments, dict(os.environ)) as path:
-        yield path
+from tests.served import served
 
 
 @pytest.fixture
@@ -51,19 +40,8 @@ async def api(app: Starlette) -> AsyncIterator[Api]:
 @asynccontextmanager
 async def serving(settings: Settings, port: int = 0) -> AsyncIterator[str]:
     """The application behind a real socket, on a free port unless one is given; gives its URL."""
-    config = uvicorn.Config(
-        create_app(settings), port=port, lifespan="on", log_config=None, ws_per_message_deflate=False
-    )
-    server = uvicorn.Server(config)
-    task = asyncio.create_task(server.serve())
-    while not server.started:
-        assert not task.done(), "the server did not start"
-        await asyncio.sleep(0.01)
-    try:
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        await task
+    async with served(create_app(settings), port=port, lifespan="on", ws_per_message_deflate=False) as own_port:
+        yield f"http://127.0.0.1:{own_port}"
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import pytest
-import uvicorn
 from pydantic import SecretStr
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -21,6 +20,7 @@ from graph.viewer.tokens import Subject
 from tests.graph.api import Api
 from tests.graph.viewer_links import CREATE, browser, created, stored
 from tests.samples import Exam
+from tests.served import served
 
 SUBJECT = Subject("1.2.3", "P 1&x", "dr.house", ViewerRole.DIAGNOSTIC)
 
@@ -29,16 +29,8 @@ SUBJECT = Subject("1.2.3", "P 1&x", "dr.house", ViewerRole.DIAGNOSTIC)
 async def viewer(answer: Callable[[Request], Awaitable[Response]]) -> AsyncIterator[str]:
     """An external viewer whose token endpoint answers so."""
     app = Starlette(routes=[Route("/token", answer)])
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None))
-    task = asyncio.create_task(server.serve())
-    while not server.started:
-        await asyncio.sleep(0.01)
-    try:
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/token"
-    finally:
-        server.should_exit = True
-        server.force_exit = True
-        await task
+    async with served(app, timeout_graceful_shutdown=0) as port:
+        yield f"http://127.0.0.1:{port}/token"
 
 
 async def test_the_token_and_its_link_are_the_external_viewers(settings: Settings) -> None:

@@ -6,11 +6,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import orjson
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+
+from tests.served import served
 
 
 @dataclass
@@ -56,13 +57,6 @@ class Receiver:
 @asynccontextmanager
 async def listening(receiver: Receiver, port: int = 0) -> AsyncIterator[Receiver]:
     app = Starlette(routes=[Route("/hook", receiver.take, methods=["POST"])])
-    server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, timeout_graceful_shutdown=1))
-    task = asyncio.create_task(server.serve())
-    while not server.started:
-        await asyncio.sleep(0.005)
-    receiver.url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/hook"
-    try:
+    async with served(app, port=port, timeout_graceful_shutdown=1) as own_port:
+        receiver.url = f"http://127.0.0.1:{own_port}/hook"
         yield receiver
-    finally:
-        server.should_exit = True
-        await task

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.graph.conftest import api, app, archive_socket, base_url, live, settings
+from tests.graph.conftest import api, app, base_url, live, settings
 
-__all__ = ["api", "app", "archive_socket", "base_url", "live", "settings"]
+__all__ = ["api", "app", "base_url", "live", "settings"]
 
 _OUTCOMES: dict[str, list[str]] = {}
 _WORDS = {"passed": "withstood", "failed": "SUCCEEDED", "skipped": "not run"}

@@ -1,19 +1,19 @@
 """An OpenID Connect issuer, as small as one can be: keys, tokens, and a real server that publishes the keys."""
 
-import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cache
 from typing import Any
 
-import uvicorn
 from joserfc import jwt
 from joserfc.jwk import ECKey, OctKey, RSAKey
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+
+from tests.served import served
 
 ISSUER = "https://issuer.example"
 AUDIENCE = "dicom-graph"
@@ -62,17 +62,9 @@ class Publisher:
     async def serving(self, port: int = 0) -> AsyncIterator[str]:
         """The server, on a free port unless one is given."""
         app = Starlette(routes=[Route("/jwks", self._keys)])
-        server = uvicorn.Server(uvicorn.Config(app, port=port, lifespan="off", log_config=None))
-        task = asyncio.create_task(server.serve())
-        while not server.started:
-            assert not task.done(), "the server did not start"
-            await asyncio.sleep(0.01)
-        self.url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/jwks"
-        try:
+        async with served(app, port=port, lifespan="off") as own_port:
+            self.url = f"http://127.0.0.1:{own_port}/jwks"
             yield self.url
-        finally:
-            server.should_exit = True
-            await task
 
     async def _keys(self, _: Request) -> Response:
         self.asked += 1

@@ -1,13 +1,13 @@
 """Ways to talk to an application: in process, and over a real socket."""
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
-import uvicorn
+
+from tests.served import served
 
 
 @asynccontextmanager
@@ -20,21 +20,14 @@ async def in_process(app: Any) -> AsyncIterator[httpx.AsyncClient]:
 @asynccontextmanager
 async def real_server(app: Any, **config: Any) -> AsyncIterator[str]:
     """Serves the application with uvicorn on a free port; gives `127.0.0.1:port`."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        server = uvicorn.Server(
-            uvicorn.Config(
-                app, log_level="critical", lifespan="off", timeout_graceful_shutdown=5, access_log=False, **config
-            )
-        )
-        serving = asyncio.create_task(server.serve(sockets=[listener]))
-        while not server.started:  # uvicorn has no event for it
-            await asyncio.sleep(0.01)
-        try:
-            yield f"127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            await serving
+    options: dict[str, Any] = {
+        "log_level": "critical",
+        "lifespan": "off",
+        "timeout_graceful_shutdown": 5,
+        "access_log": False,
+    }
+    async with served(app, **options, **config) as port:
+        yield f"127.0.0.1:{port}"
 
 
 async def eventually(condition: Any, timeout_seconds: float = 5.0) -> None:

@@ -18,10 +18,8 @@ from graph.settings import Settings
 from tests.graph.api import Api
 from tests.graph.authentication.conftest import CALLBACK_TOKEN
 from tests.graph.authentication.issuer import AUDIENCE, ISSUER, SECRET, with_secret
-from tests.graph.conftest import archive_socket, serving
+from tests.graph.conftest import serving
 from tests.samples import Exam, Sample
-
-__all__ = ["archive_socket"]
 
 CELLS: dict[str, dict[Role, str]] = {}
 _CREATE = """mutation ($input: CreateWorkitemInput!) { createWorkitem(input: $input) {

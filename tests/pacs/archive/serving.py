@@ -1,39 +1,23 @@
 """An archive served on a real socket, for tests."""
 
-import asyncio
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
-import uvicorn
 from starlette.types import ASGIApp
 
 from pacs import multipart
 from pacs.archive.app import create_archive
 from pacs.archive.options import ArchiveOptions
+from tests.served import served
 
 
 @asynccontextmanager
 async def serving(app: ASGIApp) -> AsyncIterator[str]:
     """The URL of an application that listens on a free port of the loopback interface."""
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.bind(("127.0.0.1", 0))
-    config = uvicorn.Config(app, http="httptools", lifespan="on", access_log=False, log_config=None, ws="none")
-    server = uvicorn.Server(config)
-    task = asyncio.create_task(server._serve(sockets=[listener]))
-    while not server.started:
-        if task.done():
-            task.result()
-            raise RuntimeError("the server did not start")
-        await asyncio.sleep(0.005)
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        await task
-        listener.close()
+    async with served(app, http="httptools", lifespan="on", access_log=False, ws="none") as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 class Archive:

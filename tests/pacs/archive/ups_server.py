@@ -1,13 +1,11 @@
 """A worklist served on a real socket, and what tests send to it."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
-import uvicorn
 from starlette.applications import Starlette
 
 from pacs import workitem_ups
@@ -16,6 +14,7 @@ from pacs.archive.worklist import Worklist
 from pacs.attributes import JSONDataset
 from pacs.workitem_check import checked
 from tests.pacs.workitem_examples import minimal
+from tests.served import served
 
 JSON = {"Content-Type": "application/dicom+json"}
 PERFORMED: JSONDataset = {
@@ -38,16 +37,8 @@ PERFORMED: JSONDataset = {
 @asynccontextmanager
 async def running(app: Starlette) -> AsyncIterator[str]:
     """The URL of an application on a real socket."""
-    config = uvicorn.Config(app, port=0, log_level="error", ws="websockets-sansio")
-    config.load()
-    server = uvicorn.Server(config)
-    server.lifespan = config.lifespan_class(config)
-    await server.startup()
-    port = server.servers[0].sockets[0].getsockname()[1]
-    try:
+    async with served(app, log_level="error", ws="websockets-sansio") as port:
         yield f"http://127.0.0.1:{port}"
-    finally:
-        await _stop(server)
 
 
 @asynccontextmanager
@@ -61,17 +52,6 @@ async def serving(path: Path) -> AsyncIterator[str]:
         finally:
             worklist.listeners.close()
     await worklist.close()
-
-
-async def _stop(server: uvicorn.Server) -> None:
-    """What `server.shutdown()` does, without its tenth of a second a test."""
-    for listening in server.servers:
-        listening.close()
-    for connection in list(server.server_state.connections):
-        connection.shutdown()
-    while server.server_state.connections:
-        await asyncio.sleep(0)
-    await server.lifespan.shutdown()
 
 
 def ups(**changes: Any) -> JSONDataset:
