@@ -106,7 +106,9 @@ class Subscriber:
 async def subscribe(base_url: str, query: str, **variables: Any) -> AsyncIterator[Subscriber]:
     """Opens a socket and subscribes."""
     url = base_url.replace("http", "ws", 1) + "/graphql"
-    async with websockets.connect(url, subprotocols=[websockets.Subprotocol("graphql-transport-ws")]) as socket:
+    protocols = [websockets.Subprotocol("graphql-transport-ws")]
+    # With a queue that fills up, who leaves before reading all reads no close frame either, and waits for it for 10 s.
+    async with websockets.connect(url, subprotocols=protocols, max_queue=None) as socket:
         await socket.send('{"type":"connection_init"}')
         assert orjson.loads(await socket.recv())["type"] == "connection_ack"
         payload = {"query": query, "variables": variables}
