@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+import structlog
 from standardwebhooks.webhooks import Webhook
 
 from graph import insistence
@@ -138,9 +139,11 @@ async def test_nobody_listening_is_a_failed_attempt(feed: ExamFeed, store: Store
 async def test_a_url_that_nothing_can_be_posted_to_fails_as_others_do(
     feed: ExamFeed, store: Store, deliver: Deliver
 ) -> None:
-    await deliver("http://127.0.0.1:99999/hook")  # settings refuse it
-    await feed.append(new_event())
-    (delivery,) = await settled(store)
+    with structlog.testing.capture_logs() as lines:
+        await deliver("http://127.0.0.1:99999/hook")  # settings refuse it
+        await feed.append(new_event())
+        (delivery,) = await settled(store)
+    assert [line["delivery"] for line in lines if line["log_level"] == "error"] == [delivery.id] * len(QUICK)
     assert (delivery.state, delivery.attempts) == (DeliveryState.FAILED, len(QUICK))
     assert (delivery.last_error or "").startswith("not posted: ")
 
