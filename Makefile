@@ -15,7 +15,8 @@ serve: $(VENV)/.ready
 
 # Compiled modules are kept whatever the environment says: or each worker, and each process it starts, compiles anew.
 test: $(VENV)/.ready-test
-	@PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n $(WORKERS) --dist loadgroup tests --ignore tests/real --ignore tests/benchmarks
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder \
+	  tests --ignore tests/real --ignore tests/benchmarks
 
 check: $(VENV)/.ready-test
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/dicom-graph schema --check

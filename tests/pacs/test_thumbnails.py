@@ -14,7 +14,7 @@ from pacs.rendering.request import Picture, Rendering
 from pacs.thumbnails import Renderer
 from tests.pacs.thumbnail_files import WHEEL, dataset, save, wheel_file
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("thumbnails")]
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 THUMBNAIL = Rendering(viewport=(128, 128), thumbnail=True)
 # Files of the wheel that have pixel data, and yet no picture: without rows and columns, or broken on purpose.
 WITHOUT_PICTURE = {

@@ -9,7 +9,6 @@ import websockets
 
 from tests.real.archive import ArchiveProcess
 
-pytestmark = pytest.mark.xdist_group("archive names")
 _OWN, _REBOUND = "pacs.hospital.example", "evil.example"
 
 
