@@ -8,8 +8,13 @@ from pathlib import Path
 
 import pytest
 from httpx import create_ssl_context
+from hypothesis import HealthCheck, settings
 
 from graph.archive_process import running_archive
+
+# How long an example takes is no property of what is tested: other tests run beside it.
+settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tests")
 
 
 def pytest_collection_finish() -> None:

@@ -54,7 +54,7 @@ def test_runs_are_what_is_found_one_by_one(content: bytes) -> None:
 
 
 @given(content=st.sampled_from(list(FILES.values())), data=st.data())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_damage_is_found_at_the_same_place(content: bytes, data: st.DataObject) -> None:
     start = read_meta(BytesIO(content), len(content)).dataset_offset
     damaged = bytearray(content[: data.draw(st.integers(start, len(content)), label="cut")])

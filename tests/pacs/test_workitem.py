@@ -2,7 +2,7 @@ import dataclasses
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom.datadict import dictionary_VM, dictionary_VR
 from pydicom.dataset import Dataset as PydicomDataset
@@ -106,7 +106,7 @@ def test_a_full_workitem_survives_the_round_trip(place: Any) -> None:
 
 @pytest.mark.parametrize("place", [workitem_mwl, workitem_ups], ids=["MWL", "UPS"])
 @given(new=ANY)
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(max_examples=60)
 def test_any_workitem_survives_the_round_trip(place: Any, new: NewWorkitem) -> None:
     values = checked(new)
 

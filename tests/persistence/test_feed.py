@@ -120,7 +120,7 @@ async def test_an_event_that_nobody_asked_for_wakes_nobody_and_reads_nothing(cou
     await asyncio.sleep(0.1)
     before = counting.reads
     given = await feed.append(new_event(patient_id="A"))
-    assert await asyncio.wait_for(waiting, 1) == given
+    assert await asyncio.wait_for(waiting, 5) == given
     assert counting.reads - before <= 2  # the follower's own, none of the subscriber that lay far behind the ring
     await feed.aclose()
 
@@ -253,7 +253,7 @@ async def test_closing_ends_the_iterations(feed: ExamFeed) -> None:
         await anext(dropped)
     await asyncio.sleep(0.01)
     await feed.aclose()
-    assert await asyncio.wait_for(waiting, 1) == []
+    assert await asyncio.wait_for(waiting, 5) == []
     with pytest.raises(StoreUnavailable):
         feed.subscribe(None)
 

@@ -153,7 +153,7 @@ async def test_a_token_that_was_seen_costs_next_to_nothing() -> None:
     known = authenticator()
     token = signed(rsa_key("a"))
     await known.authenticate(token)
-    began = time.perf_counter()
+    began = time.process_time()
     for _ in range(1_000):
         await known.authenticate(token)
-    assert time.perf_counter() - began < 0.3  # 0.3 ms each; measured: 0.001 ms
+    assert time.process_time() - began < 0.3  # 0.3 ms each; measured: 0.001 ms

@@ -65,20 +65,20 @@ def doubling(levels: int, leaf: str = "hello") -> str:
 async def test_fragments_that_double_are_measured_at_once(leaf: str) -> None:
     schema = sample_schema()
     await schema.execute("{ hello }")
-    started = time.perf_counter()
+    started = time.process_time()
     result = await schema.execute(doubling(60, leaf))
-    elapsed = time.perf_counter() - started
+    elapsed = time.process_time() - started
     assert result.errors
     assert (result.errors[0].extensions or {})["code"] == "QUERY_TOO_COMPLEX"
-    assert elapsed < 0.2  # 50 ms on an idle machine; strawberry's own limiters take longer than the universe has lasted
+    assert elapsed < 0.2  # 50 ms, measured; strawberry's own limiters take longer than the universe has lasted
 
 
 async def test_fields_that_must_be_compared_are_bounded() -> None:
     many = "{ " + " ".join(f"...F{n}" for n in range(60)) + " } "
     many += " ".join(f"fragment F{n} on Query {{ hello patients {{ name }} }}" for n in range(60))
-    started = time.perf_counter()
+    started = time.process_time()
     await refusals(many)
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
 
 
 async def test_introspection_may_be_off() -> None:
@@ -201,8 +201,8 @@ async def test_the_cost_of_a_selection(
 
 
 async def test_fragments_that_double_are_priced_at_once() -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     limits = Limits(max_fields=10**30, max_depth=99)
     [(code, _)] = await refusals(doubling(60, "patients { name }"), costs=COSTS, limits=limits)
     assert code == "QUERY_TOO_COMPLEX"
-    assert time.perf_counter() - started < 0.5
+    assert time.process_time() - started < 0.5

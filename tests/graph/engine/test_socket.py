@@ -156,7 +156,7 @@ async def test_no_messages_whatever_break_the_server() -> None:
         loop = asyncio.get_running_loop()
 
         @given(messages)
-        @settings(max_examples=60, deadline=None)
+        @settings(max_examples=60)
         def whatever(texts: list[str]) -> None:
             code = asyncio.run_coroutine_threadsafe(talk(texts), loop).result(20)
             assert code in (None, 4400, 4409)

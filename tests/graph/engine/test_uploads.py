@@ -207,7 +207,7 @@ async def test_a_form_without_a_fit_boundary_is_a_bad_request(content_type: str)
         max_size=40,
     ).map(b"".join)
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 async def test_no_form_whatever_is_a_server_error(body: bytes) -> None:
     async with in_process(sample_app()) as client:
         headers = GUARD | {"Content-Type": "multipart/form-data; boundary=b"}

@@ -153,7 +153,7 @@ async def test_a_body_over_the_limit_is_refused_with_or_without_a_length() -> No
         ),
     ).map(lambda value: repr(value).encode())
 )
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_no_body_whatever_is_a_server_error(body: bytes) -> None:
     async with in_process(sample_app()) as client:
         answer = await client.post("/graphql", content=body, headers={"Content-Type": "application/json"})
@@ -196,7 +196,7 @@ async def test_no_body_whatever_is_a_server_error(body: bytes) -> None:
         max_size=40,
     ).map(" ".join)
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 async def test_no_query_whatever_is_a_server_error(query: str) -> None:
     answer = await post(sample_app(schema=SCHEMA), query)
     assert answer.status_code < 500

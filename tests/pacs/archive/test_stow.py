@@ -195,7 +195,7 @@ async def test_storing_at_once_from_many_clients_stores_each_object_once(archive
         assert part == instance(SOPInstanceUID=one["00080018"]["Value"][0], InstanceNumber=number)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.binary(max_size=200), min_size=1, max_size=4), st.integers(1, 60))
 def test_a_multipart_body_is_read_alike_in_chunks_of_any_size(bodies: list[bytes], size: int) -> None:
     from pacs import multipart
