@@ -13,14 +13,13 @@ from pacs import workitem_mwl
 from pacs.answer import Answer
 from pacs.attributes import Dataset, JSONDataset, tag
 from pacs.dicomweb import DICOM_JSON, DicomWeb
-from pacs.errors import Conflict
 from pacs.queries import Match, Wanted, query
 from pacs.workitem import Workitem, WorkitemState
 from pacs.workitem_fields import Values
 from pacs.worklist.claims import LocalClaims
 from pacs.worklist.paging import collect, cut
 from pacs.worklist.protocol import Claim, Position, WorkitemPage, WorkitemSearch, of_study
-from pacs.worklist.refusals import already_scheduled, not_made, nothing_scheduled
+from pacs.worklist.refusals import already_scheduled, has_begun, not_made, nothing_scheduled
 
 _STEP = "ScheduledProcedureStepSequence"
 _ORDER = f"orderby=-{_STEP}.ScheduledProcedureStepStartDate,-{_STEP}.ScheduledProcedureStepStartTime"
@@ -84,7 +83,7 @@ class Dcm4cheeMwlWorklist:
         """See `WorklistDialect`. All steps of the study go."""
         open_ = [one for one in await self._of_study(study_instance_uid) if not one.state.is_final]
         if any(one.state is WorkitemState.IN_PROGRESS for one in open_):
-            raise Conflict("the examination is in progress: only who performs it can cancel it")
+            raise has_begun()
         steps = [one.step.text("ScheduledProcedureStepID") for one in open_]
         deleted = [await self._delete(study_instance_uid, step) for step in steps if step]
         if not any(deleted):

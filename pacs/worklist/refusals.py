@@ -8,6 +8,11 @@ def already_scheduled() -> Conflict:
     return Conflict("a workitem for this study is scheduled already")
 
 
+def has_begun() -> Conflict:
+    """There is nothing to withdraw any more."""
+    return Conflict("the examination is in progress: only who performs it can cancel it")
+
+
 def nothing_scheduled() -> NotFound:
     """There is nothing to withdraw."""
     return NotFound("nothing is scheduled for this study")

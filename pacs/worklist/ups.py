@@ -12,7 +12,7 @@ from pacs import workitem_mwl, workitem_ups
 from pacs.answer import Answer
 from pacs.attributes import Dataset, JSONDataset
 from pacs.dicomweb import DICOM_JSON, DicomWeb
-from pacs.errors import Conflict, NotFound, PacsFault
+from pacs.errors import NotFound, PacsFault
 from pacs.queries import query
 from pacs.uids import new_uid
 from pacs.workitem import Workitem, WorkitemState
@@ -20,7 +20,7 @@ from pacs.workitem_fields import Values
 from pacs.workitem_mwl import element
 from pacs.worklist.paging import collect, cut
 from pacs.worklist.protocol import Position, WorkitemPage, WorkitemSearch, of_study
-from pacs.worklist.refusals import already_scheduled, not_made, nothing_scheduled
+from pacs.worklist.refusals import already_scheduled, has_begun, not_made, nothing_scheduled
 from pacs.worklist.ups_habits import STANDARD, UpsHabits
 from pacs.worklist.ups_query import parameters
 
@@ -74,7 +74,7 @@ class UpsWorklist:
         if not open_:
             raise nothing_scheduled()
         if any(one.state is WorkitemState.IN_PROGRESS for one in open_):
-            raise _has_begun()
+            raise has_begun()
         for workitem in open_:
             await self._cancel(workitem.workitem_uid or "")
 
@@ -102,7 +102,7 @@ class UpsWorklist:
             # performs it can always cancel it.
             await self._perform_nothing(uid)
         elif now is not None and now.state is not WorkitemState.CANCELED:
-            raise _has_begun()
+            raise has_begun()
 
     async def _perform_nothing(self, uid: str) -> None:
         lock = new_uid()
@@ -110,7 +110,7 @@ class UpsWorklist:
             body = {"00081195": element("UI", [lock]), "00741000": element("CS", [state.value])}
             answer = await self._send("PUT", f"workitems/{uid}/state{self._requester}", body)
             if answer.status >= 400:
-                raise _has_begun()
+                raise has_begun()
 
     async def _send(self, method: str, path: str, body: JSONDataset, query: str = "") -> Answer:
         content = orjson.dumps([body]) if body else b"[{}]"
@@ -163,7 +163,3 @@ def _workitem(dataset: JSONDataset) -> Workitem | None:
         return None
     entry = Dataset(workitem_mwl.write(workitem_ups.read(dataset)))
     return Workitem(WorkitemState(state), entry, workitem_uid=ups.text("SOPInstanceUID"))
-
-
-def _has_begun() -> Conflict:
-    return Conflict("the examination is in progress: only who performs it can cancel it")
