@@ -1,17 +1,14 @@
 """A patient's fence: nothing of another patient's, whatever is asked for and however."""
 
-import asyncio
 from typing import Any
 
 import httpx
 import orjson
 import pytest
-import websockets
 
 from graph.access import Role
 from tests.graph.authentication.issuer import with_secret
-from tests.graph.permissions.conftest import House, announce
-from tests.samples import Sample
+from tests.graph.permissions.conftest import House
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -95,15 +92,6 @@ async def test_one_document_may_not_mix_what_is_own_with_what_is_not(house: Hous
     assert house.other.patient_id not in str(answer.get("data"))
 
 
-async def test_an_event_with_the_own_id_does_not_open_anothers_study(house: House) -> None:
-    false = Sample(b"", house.own.patient_id, house.other.study, "", "")
-    await announce(house, false)
-    query = "{ examEvents { nodes { studyInstanceUID study { patientID series { seriesInstanceUID } } } } }"
-    answer = await house.ask(Role.PATIENT, query)
-    found = {node["studyInstanceUID"]: node["study"] for node in answer["data"]["examEvents"]["nodes"]}
-    assert found[house.other.study] is None
-
-
 @pytest.mark.parametrize("kind", ["application/dicom", "image/jpeg"])
 @pytest.mark.parametrize("how", ["GET", "HEAD", "if-none-match"])
 async def test_anothers_file_is_as_one_that_is_not_there(house: House, kind: str, how: str) -> None:
@@ -169,27 +157,6 @@ async def test_a_patient_whose_id_is_not_known_sees_nothing(house: House) -> Non
         for path in (_FILE, "/exams/studies/{study}"):
             own = path.format(study=house.own.study, series=house.own.series, instance=house.own.instance)
             assert (await client.get(own, params={"fileType": "application/dicom"}, headers=headers)).status_code == 403
-
-
-@pytest.mark.parametrize("after", [True, False], ids=["replayed", "live"])
-async def test_a_subscription_brings_a_patients_own_events_alone(house: House, after: bool) -> None:
-    """Without a patientID; the other's event comes first, so that it would have been seen."""
-    first = "{ examEvents(first: 1) { nodes { cursor } } }"
-    cursor = (await house.ask(Role.ADMIN, first))["data"]["examEvents"]["nodes"][0]["cursor"]
-    query = "subscription ($a: String) { newExam(after: $a) { patientID study { studyInstanceUID } } }"
-    message: dict[str, Any] = {"query": query, "variables": {"a": cursor if after else None}}
-    async with websockets.connect(
-        house.url.replace("http", "ws", 1) + "/graphql", subprotocols=[websockets.Subprotocol("graphql-transport-ws")]
-    ) as socket:
-        await socket.send(orjson.dumps({"type": "connection_init", "payload": house.headers(Role.PATIENT)}).decode())
-        await socket.recv()
-        await socket.send(orjson.dumps({"id": "1", "type": "subscribe", "payload": message}).decode())
-        await asyncio.sleep(0.3)
-        for image in (house.other, house.own):
-            more = Sample(b"", image.patient_id, f"{image.study[:50]}.{int(after)}", "", "")
-            await announce(house, more)
-        seen = [orjson.loads(await asyncio.wait_for(socket.recv(), 10)) for _ in range(1)]
-    assert [one["payload"]["data"]["newExam"]["patientID"] for one in seen] == [house.own.patient_id]
 
 
 async def test_attempts_at_anothers_data_are_recorded_as_denied(house: House) -> None:
