@@ -103,7 +103,7 @@ def _in_series(pacs: Pacs) -> DataLoader[InSeries, list[Dataset]]:
         for (patient_id, include), wanted in groups.items():
             refs = [SeriesRef(key.study, key.series, key.row) for key in wanted]
             instances = await pacs.instances(patient_id, refs, include)
-            found |= {key: instances.get(key.series, []) for key in wanted}
+            found |= {key: instances.get((key.study, key.series), []) for key in wanted}
         return [found[key] for key in keys]
 
     return DataLoader(load)

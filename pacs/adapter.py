@@ -10,7 +10,7 @@ from pacs.attributes import Dataset
 from pacs.caching.bounded import BoundedCache
 from pacs.caching.flights import Flights
 from pacs.caching.instances import CachedInstances
-from pacs.caching.states import SeriesRef, State
+from pacs.caching.states import Place, SeriesRef, State
 from pacs.caching.vouched import VouchedCache
 from pacs.caching.witnesses import ChosenWitness
 from pacs.dicomweb import DicomWeb
@@ -116,7 +116,7 @@ class Pacs:
 
     async def instances(
         self, patient_id: str, series: Iterable[SeriesRef], include: Iterable[str] = ()
-    ) -> dict[str, list[Dataset]]:
+    ) -> dict[Place, list[Dataset]]:
         """The instances of each of these series of the patient, by Instance Number; for reading only.
 
         A series of the patient without instances, or that is none, is left out.

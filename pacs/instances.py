@@ -2,7 +2,8 @@
 
 Two ways: one search for many series (QIDO-RS), or the metadata of each series (WADO-RS), which some servers have
 faster than a search (Orthanc 1.10: half the time) and most do not. Which it is, is measured once, on the first series
-that are read; a server that fails to give metadata, or is slow with them, is searched ever after.
+that are read; a server that fails to give metadata, is slow with them or leaves out what it has (as Orthanc does where
+its administrator sets `SeriesMetadata` so), is searched ever after.
 """
 
 import asyncio
@@ -13,7 +14,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from pacs.attributes import Dataset, tag
 from pacs.caching.instances import ALWAYS
 from pacs.caching.rows import compact
-from pacs.caching.states import SeriesRef
+from pacs.caching.states import SeriesRef, place_of
 from pacs.dicomweb import DicomWeb
 from pacs.errors import NotFound, PacsError, PacsFault
 from pacs.queries import Match
@@ -28,6 +29,8 @@ _ROWS_OF_A_PROBE = range(10, 101)
 """Enough to measure, and not so many that the metadata are long to read."""
 _LONGEST_PROBE_SECONDS = 2.0
 """For the metadata of such a series. Who has not given them by then is not the faster way."""
+_IN_FILES = frozenset({"SOPClassUID", "Rows", "Columns", "BitsAllocated"})
+"""What images have, and a server has at hand only if it reads their files."""
 _ALL = "all"
 
 Search = Callable[[str, Sequence[str], frozenset[str]], Awaitable[list[Dataset]]]
@@ -77,23 +80,33 @@ class InstanceReader:
                 left.remove(ref)
                 began = time.perf_counter()
                 if self._search_seconds is None:
-                    rows = await self._search(patient_id, [ref.series], include)
+                    rows = await self._search_for(patient_id, [ref], include)
                     self._search_seconds = _each(began, rows)
                 else:
-                    rows, is_answered = await self._try_metadata(patient_id, ref, include)
-                    self._metadata_seconds = _each(began, rows) if is_answered else math.inf
+                    rows, self._metadata_seconds = await self._compare(patient_id, ref, include | _IN_FILES)
                 found += rows
         return found, left
 
+    async def _compare(self, patient_id: str, ref: SeriesRef, include: frozenset[str]) -> tuple[list[Dataset], float]:
+        """The instances of a series, and the price of each by metadata: no price is good where these lack anything."""
+        rows, seconds = await self._try_metadata(patient_id, ref, include)
+        if seconds < (self._search_seconds or 0):
+            searched = await self._search_for(patient_id, [ref], include)
+            if not _have_all(rows, searched, include):
+                return searched, math.inf
+        return rows, seconds
+
     async def _try_metadata(
         self, patient_id: str, ref: SeriesRef, include: frozenset[str]
-    ) -> tuple[list[Dataset], bool]:
-        """The instances of a series, and whether they are from the metadata, or had to be searched for after all."""
+    ) -> tuple[list[Dataset], float]:
+        """The instances of a series, and how long the metadata took for each; they may have to be searched for."""
+        began = time.perf_counter()
         try:
             async with asyncio.timeout(_LONGEST_PROBE_SECONDS):
-                return await self._by_metadata(patient_id, ref, include), True
+                rows = await self._by_metadata(patient_id, ref, include)
         except (PacsError, TimeoutError):
-            return await self._search(patient_id, [ref.series], include), False
+            return await self._search_for(patient_id, [ref], include), math.inf
+        return rows, _each(began, rows)
 
     def _is_cheaper_by_metadata(self, ref: SeriesRef) -> bool:
         if self._search_seconds is None or self._metadata_seconds is None:
@@ -115,15 +128,30 @@ class InstanceReader:
         if json and not self._metadata_bytes:
             self._metadata_bytes = bytes_ // len(json)
         rows = compact((row for row in map(Dataset, json) if match.accepts(row)), keywords)
-        return rows if len(rows) == _count(ref) else await self._search(patient_id, [ref.series], include)
+        return rows if len(rows) == _count(ref) else await self._search_for(patient_id, [ref], include)
 
-    async def _by_search(self, patient_id: str, batch: list[str], include: frozenset[str]) -> list[Dataset]:
+    async def _by_search(self, patient_id: str, batch: list[SeriesRef], include: frozenset[str]) -> list[Dataset]:
         async with self._gate:
-            return await self._search(patient_id, batch, include)
+            return await self._search_for(patient_id, batch, include)
+
+    async def _search_for(self, patient_id: str, series: Sequence[SeriesRef], include: frozenset[str]) -> list[Dataset]:
+        """Their instances alone: a search finds as well those of series with the same UIDs in other studies."""
+        places = {ref.place for ref in series}
+        found = await self._search(patient_id, [ref.series for ref in series], include)
+        return [row for row in found if place_of(row) in places]
 
 
 def _is_fit_for_probe(ref: SeriesRef) -> bool:
     return bool(ref.study) and _count(ref) in _ROWS_OF_A_PROBE
+
+
+def _have_all(rows: list[Dataset], searched: list[Dataset], keywords: frozenset[str]) -> bool:
+    """Whether they have values of all that a search finds values of."""
+
+    def has(found: list[Dataset]) -> set[tuple[str | None, str]]:
+        return {(row.text("SOPInstanceUID"), keyword) for row in found for keyword in keywords if row.values(keyword)}
+
+    return has(searched) <= has(rows)
 
 
 def _count(ref: SeriesRef) -> int:
@@ -134,14 +162,14 @@ def _each(began: float, rows: list[Dataset]) -> float:
     return (time.perf_counter() - began) / max(1, len(rows))
 
 
-def _batches(series: list[SeriesRef]) -> list[list[str]]:
-    """UIDs in as few searches as bring no more rows each than can be read at once."""
-    batches: list[list[str]] = []
+def _batches(series: list[SeriesRef]) -> list[list[SeriesRef]]:
+    """Series in as few searches as bring no more rows each than can be read at once."""
+    batches: list[list[SeriesRef]] = []
     rows = _ROWS_A_SEARCH
     for ref in series:
         if rows + _count(ref) > _ROWS_A_SEARCH or not batches:
             batches.append([])
             rows = 0
-        batches[-1].append(ref.series)
+        batches[-1].append(ref)
         rows += _count(ref)
     return batches

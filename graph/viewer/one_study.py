@@ -44,7 +44,7 @@ class OneStudy:
         if not wanted:
             return []
         found = await self._pacs.instances(self._patient_id, wanted, {*INSTANCE_KEYWORDS, *include})
-        return self._of_study(row for uid in sorted(found) for row in found[uid])
+        return self._of_study(row for place in sorted(found) for row in found[place])
 
     async def places(self, series: str | None, instance: str | None) -> list[tuple[str, str]]:
         """Series and SOP Instance UIDs of what a path names, in order; `NotFound` when that is nothing."""

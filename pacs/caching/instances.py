@@ -13,7 +13,7 @@ from typing import TypeVar
 from pacs.attributes import Dataset
 from pacs.caching.bounded import Filling, Key
 from pacs.caching.rows import compact, weight_bytes
-from pacs.caching.states import SeriesRef, State
+from pacs.caching.states import Place, SeriesRef, State, place_of
 from pacs.caching.vouched import VouchedCache
 from pacs.searches import in_order
 
@@ -52,17 +52,17 @@ class CachedInstances:
 
     async def of(
         self, patient_id: str, series: Iterable[SeriesRef], include: Iterable[str]
-    ) -> dict[str, list[Dataset]]:
+    ) -> dict[Place, list[Dataset]]:
         """The patient's instances of each of these series that has any, by Instance Number; nobody may change them."""
-        refs = list({ref.series: ref for ref in series}.values())
+        refs = list({ref.place: ref for ref in series}.values())
         what = _What(patient_id, ALWAYS | frozenset(include))
         with ExitStack() as stack:
             studies = {ref.study for ref in refs}
             fillings = {study: stack.enter_context(self._cache.filling(study)) for study in studies}
             found = await asyncio.gather(*(self._told(ref, what, fillings[ref.study]) for ref in refs))
             missing = [one for one in found if isinstance(one, _Missing)]
-            rows = {ref.series: own for ref, own in zip(refs, found, strict=True) if not isinstance(own, _Missing)}
-            return {uid: own for uid, own in rows.items() if own} | await self._fill(what, missing)
+            rows = {ref.place: own for ref, own in zip(refs, found, strict=True) if not isinstance(own, _Missing)}
+            return {place: own for place, own in rows.items() if own} | await self._fill(what, missing)
 
     async def _told(self, ref: SeriesRef, what: _What, filling: Filling) -> list[Dataset] | _Missing:
         """What is kept of a series, or what its state tells by itself, while the states of others are still read."""
@@ -92,17 +92,17 @@ class CachedInstances:
                 return rows
         return None
 
-    async def _fill(self, what: _What, missing: list[_Missing]) -> dict[str, list[Dataset]]:
+    async def _fill(self, what: _What, missing: list[_Missing]) -> dict[Place, list[Dataset]]:
         """Reads what is not kept, and keeps what has a state, which was read first."""
         read = await self._read(what.patient_id, [one.ref for one in missing], what.keywords) if missing else []
         found = await _aside(len(read), dealt, read)
         for ref, state, filling in ((one.ref, one.state, one.filling) for one in missing):
-            own = found.get(ref.series, [])
+            own = found.get(ref.place, [])
             if state is None or not _is_whole(ref, own):
                 continue
             kept, weight = await _aside(len(own), _kept, own, what.keywords)
             self._cache.put(Key(ref.study, ref.series, what), kept, weight, state, filling)
-            found[ref.series] = kept
+            found[ref.place] = kept
         return found
 
 
@@ -124,12 +124,12 @@ def _has(key: Key, wanted: _What) -> bool:
     return wanted.keywords <= kept.keywords
 
 
-def dealt(rows: Iterable[Dataset]) -> dict[str, list[Dataset]]:
+def dealt(rows: Iterable[Dataset]) -> dict[Place, list[Dataset]]:
     """The rows of each series, by Instance Number and UID."""
-    found: dict[str, list[Dataset]] = {}
+    found: dict[Place, list[Dataset]] = {}
     for row in rows:
-        found.setdefault(row.text("SeriesInstanceUID") or "", []).append(row)
-    return {series: in_number_order(own) for series, own in found.items()}
+        found.setdefault(place_of(row), []).append(row)
+    return {place: in_number_order(own) for place, own in found.items()}
 
 
 def in_number_order(rows: Iterable[Dataset]) -> list[Dataset]:

@@ -13,6 +13,9 @@ from typing import Protocol
 
 from pacs.attributes import Dataset
 
+Place = tuple[str, str]
+"""The UIDs of a study and of one of its series: another study may have a series with the same UID."""
+
 COUNTED = frozenset({"NumberOfSeriesRelatedInstances"})
 UPDATED = frozenset({"StudyUpdateDateTime"})
 
@@ -27,6 +30,11 @@ class SeriesRef:
     series: str
     row: Dataset | None = None
 
+    @property
+    def place(self) -> Place:
+        """Where it is, whoever described it."""
+        return self.study, self.series
+
 
 @dataclass(frozen=True, slots=True)
 class State:
@@ -36,6 +44,11 @@ class State:
     lasts_seconds: float = math.inf
     instances: Sequence[Dataset] = field(default=(), compare=False, repr=False)
     """What the witness learned of the instances when it looked; empty where it did not look at them."""
+
+
+def place_of(instance: Dataset) -> Place:
+    """Where an instance says it is."""
+    return instance.text("StudyInstanceUID") or "", instance.text("SeriesInstanceUID") or ""
 
 
 class Witness(Protocol):

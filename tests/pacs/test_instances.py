@@ -28,7 +28,7 @@ def rows(series: SeriesRef, patient_id: str = "P1") -> list[Dataset]:
     count = (series.row.integer("NumberOfSeriesRelatedInstances") if series.row else None) or 0
     place = {"PatientID": patient_id, "StudyInstanceUID": series.study, "SeriesInstanceUID": series.series}
     return [
-        Dataset({tag(key): element(value) for key, value in {**place, "InstanceNumber": number}.items()})
+        Dataset({tag(key): element(value) for key, value in {**place, "InstanceNumber": number, "Rows": 16}.items()})
         for number in range(count)
     ]
 
@@ -42,6 +42,7 @@ class Server:
     metadata_of: str = "P1"
     error: Exception | None = None
     lost: int = 0
+    leaves_out: frozenset[str] = frozenset()
     searched: list[list[str]] = field(default_factory=list)
     metadata: list[str] = field(default_factory=list)
 
@@ -71,14 +72,15 @@ class DicomWebOf(DicomWeb):
 
     async def metadata(self, path: str, tags: frozenset[str]) -> tuple[list[Any], int]:
         """WADO-RS."""
-        series = path.split("/")[3]
+        _, study, _, series, _ = path.split("/")
         self._server.metadata.append(series)
         await asyncio.sleep({"metadata": _SLOW_SECONDS, "endless metadata": 60}.get(self._server.slow, 0))
         if self._server.error:
             raise self._server.error
-        (wanted,) = (one for one in self._server.series if one.series == series)
+        (wanted,) = (one for one in self._server.series if one.place == (study, series))
         found = rows(wanted, self._server.metadata_of)[self._server.lost :]
-        return [{name: row.json[name] for name in tags & row.json.keys()} for row in found], 1_000 * len(found)
+        told = tags - {tag(keyword) for keyword in self._server.leaves_out}
+        return [{name: row.json[name] for name in told & row.json.keys()} for row in found], 1_000 * len(found)
 
 
 async def test_small_series_are_searched_for_together() -> None:
@@ -103,6 +105,23 @@ async def test_the_cheaper_way_is_found_on_the_first_series_and_kept(slow: str) 
     server.metadata.clear()
     assert await server.read(reader) == 80
     assert (len(server.searched), len(server.metadata)) == ((0, 4) if slow == "search" else (1, 0))
+
+
+async def test_metadata_that_leave_out_what_a_search_has_are_never_read_again() -> None:
+    server = Server([ref(number, 20) for number in range(4)], slow="search", leaves_out=FIELDS)
+    reader = server.reader()
+    assert await server.read(reader, frozenset({"InstanceNumber"})) == 80
+    server.metadata.clear()
+    found = await reader.read("P1", server.series, FIELDS)
+    assert [row.integer("Rows") for row in found] == [16] * 80
+    assert not server.metadata
+
+
+async def test_instances_of_a_series_with_the_uid_of_another_are_its_own() -> None:
+    server = Server([ref(1, 20), SeriesRef("1.9", "1.1.1", ref(1, 20).row)])
+    assert len(await server.reader().read("P1", server.series[:1], FIELDS)) == 20
+    found = await server.reader().read("P1", server.series, FIELDS)
+    assert sorted(row.text("StudyInstanceUID") or "" for row in found) == ["1.1"] * 20 + ["1.9"] * 20
 
 
 @pytest.mark.parametrize(

@@ -63,4 +63,5 @@ async def tree(pacs: Pacs, image: Sample, patient_id: str | None = None) -> list
 async def alone(pacs: Pacs, image: Sample, patient_id: str | None = None) -> list[Dataset]:
     """The instances of the image's series, as a query for one series reads them."""
     patient = patient_id or image.patient_id
-    return (await pacs.instances(patient, [SeriesRef(image.study, image.series)], FIELDS)).get(image.series, [])
+    series = SeriesRef(image.study, image.series)
+    return (await pacs.instances(patient, [series], FIELDS)).get(series.place, [])

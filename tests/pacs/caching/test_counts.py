@@ -60,7 +60,7 @@ def row(*parts: dict[str, Any]) -> dict[str, Any]:
 
 async def read(pacs: Pacs, patient_id: str = "P1") -> list[int | None]:
     found = await pacs.instances(patient_id, [SeriesRef("1.1", "1.1.1")], {"InstanceNumber"})
-    return [one.integer("InstanceNumber") for one in found.get("1.1.1", [])]
+    return [one.integer("InstanceNumber") for one in found.get(("1.1", "1.1.1"), [])]
 
 
 def searches(server: ScriptedPacs) -> int:

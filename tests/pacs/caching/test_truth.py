@@ -155,7 +155,7 @@ async def test_what_is_kept_with_more_attributes_serves_for_fewer(
         await pacs.instances(images[0].patient_id, refs, {"Rows", "Columns", "ImageComments"})
     behind.asked.clear()
     found = await pacs.instances(images[0].patient_id, refs, {"Rows", "ImageComments"})
-    assert [row.text("ImageComments") for row in found[images[0].series]] == ["Uncompressed"] * 3
+    assert [row.text("ImageComments") for row in found[refs[0].place]] == ["Uncompressed"] * 3
     assert not content(behind)
 
 
