@@ -1,10 +1,9 @@
 """Is there an Orthanc behind a DICOMweb server, and does it let us in?"""
 
-import asyncio
-
 import structlog
 
 from pacs.address import PacsAddress
+from pacs.caching.flights import Flights
 from pacs.dicomweb import DicomWeb
 from pacs.errors import NotFound, PacsUnauthorized, PacsUnavailable
 from pacs.orthanc import Orthanc
@@ -21,7 +20,7 @@ class OrthancDoor:
     def __init__(self, address: PacsAddress) -> None:
         self.web = DicomWeb(address)
         self._is_there: bool | None = None
-        self._looking = asyncio.Lock()
+        self._flights = Flights()
 
     async def aclose(self) -> None:
         """Closes all connections."""
@@ -30,9 +29,7 @@ class OrthancDoor:
     async def is_open(self) -> bool:
         """Whether there is an Orthanc that answers."""
         if self._is_there is None:
-            async with self._looking:
-                if self._is_there is None:
-                    self._is_there = await self._look()
+            self._is_there = await self._flights.join("look", self._look)
         return self._is_there is True
 
     async def _look(self) -> bool | None:

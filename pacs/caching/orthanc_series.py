@@ -5,7 +5,7 @@ for a study of five series with 100 images each, and this 0.7 ms (measured on 1.
 """
 
 import asyncio
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import orjson
@@ -13,6 +13,7 @@ import orjson
 from pacs.answer import Answer
 from pacs.attributes import Dataset, tag
 from pacs.caching.orthanc_ids import orthanc_id
+from pacs.caching.orthanc_tags import IndexTags, elements
 from pacs.dicomweb import DicomWeb
 from pacs.errors import PacsError, PacsTimeout
 from pacs.uids import is_uid
@@ -20,6 +21,7 @@ from pacs.uids import is_uid
 _VRS = {"SeriesInstanceUID": "UI", "Modality": "CS", "SeriesNumber": "IS", "SeriesDescription": "LO",
         "BodyPartExamined": "CS"}  # fmt: skip
 """What Orthanc keeps of every series in its index, by default and always; of a text up to 256 characters."""
+_TAGS = IndexTags(_VRS)
 _COUNT = "NumberOfSeriesRelatedInstances"
 SERIES_KEYWORDS = frozenset(_VRS) | {_COUNT, "PatientID", "StudyInstanceUID"}
 
@@ -80,20 +82,14 @@ def _list(answer: Answer) -> Iterable[object]:
 def _rows(patient_id: str, studies: Mapping[str, str], found: Iterable[object]) -> list[Dataset] | None:
     """The series that were found, if they are of these studies by Orthanc's names, and of each of them."""
     rows = [(studies.get(str(one.get("ParentStudy"))), one) for one in found if isinstance(one, Mapping)]
-    series = [Dataset(dict(_elements(one, patient_id, study))) for study, one in rows if study]
-    return series if {study for study, _ in rows} == set(studies.values()) and all(map(_is_whole, series)) else None
+    series = [row for study, one in rows if study and (row := _row(one, patient_id, study))]
+    return series if len(series) == len(rows) and {study for study, _ in rows} == set(studies.values()) else None
 
 
-def _elements(series: Mapping[str, Any], patient_id: str, study: str) -> Iterator[tuple[str, Any]]:
-    tags, instances = series.get("MainDicomTags"), series.get("Instances")
-    for keyword, vr in _VRS.items():
-        if isinstance(tags, Mapping) and (text := tags.get(keyword)):
-            yield tag(keyword), {"vr": vr, "Value": [text]}
-    yield tag("PatientID"), {"vr": "LO", "Value": [patient_id]}
-    yield tag("StudyInstanceUID"), {"vr": "UI", "Value": [study]}
-    if isinstance(instances, list):
-        yield tag(_COUNT), {"vr": "IS", "Value": [len(instances)]}
-
-
-def _is_whole(row: Dataset) -> bool:
-    return bool(row.text("SeriesInstanceUID")) and _COUNT in row
+def _row(series: Mapping[str, Any], patient_id: str, study: str) -> Dataset | None:
+    """None for what cannot be told from the index, and for what is no series."""
+    told, instances = _TAGS.read(series.get("MainDicomTags")), series.get("Instances")
+    if told is None or tag("SeriesInstanceUID") not in told or not isinstance(instances, list):
+        return None
+    place = ("PatientID", "LO", patient_id), ("StudyInstanceUID", "UI", study)
+    return Dataset(told | dict(elements(*place, (_COUNT, "IS", len(instances)))))

@@ -18,6 +18,7 @@ from pacs.attributes import Dataset, KeptDataset, tag
 from pacs.caching.flights import Flights
 from pacs.caching.orthanc_ids import orthanc_id
 from pacs.caching.orthanc_series import SERIES_KEYWORDS, OrthancSeries
+from pacs.caching.orthanc_tags import IndexTags, elements
 from pacs.caching.states import COUNTED, SeriesRef, State
 from pacs.dicomweb import DicomWeb
 from pacs.errors import NotFound, PacsFault, PacsUnauthorized
@@ -27,24 +28,34 @@ _AT_ONCE = 2
 """Orthanc reads its index for one at a time: eight at once take it a tenth longer (measured on five series of 100)."""
 _VRS = {"SOPInstanceUID": "UI", "InstanceNumber": "IS", "NumberOfFrames": "IS"}
 """What Orthanc keeps of every instance in its index, by default and always."""
-_FROM_INDEX = {tag(keyword): (keyword, vr) for keyword, vr in _VRS.items()}
-_FROM_PLACE = ("PatientID", "LO"), ("StudyInstanceUID", "UI"), ("SeriesInstanceUID", "UI")
+_TAGS = IndexTags(_VRS)
+_OF_PLACE = frozenset({"PatientID", "StudyInstanceUID", "SeriesInstanceUID"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """The newest change. Its number alone may come again: of a database that was made anew, or restored."""
+
+    number: int
+    """0 for an empty log, which tells nothing."""
+    date: object
+    id: object
 
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """A series after change number `last`."""
+    """A series after the change `last`."""
 
-    last: int
+    last: _Change
     count: int
     digest: str
 
 
 @dataclass(frozen=True, slots=True)
 class _Only:
-    """The one series with a UID after change number `last`."""
+    """The one series with a UID after the change `last`."""
 
-    last: int | None
+    last: _Change | None
     id: str
 
 
@@ -67,7 +78,7 @@ class OrthancWitness:
     @property
     def instance_keywords(self) -> frozenset[str]:
         """See `Witness`."""
-        return frozenset(_VRS) | {keyword for keyword, _ in _FROM_PLACE}
+        return _OF_PLACE.union(_VRS)
 
     async def series(self, patient_id: str, studies: Collection[str] | None, include: Set[str]) -> list[Dataset] | None:
         """See `Witness`."""
@@ -98,17 +109,20 @@ class OrthancWitness:
         except NotFound:
             return None
 
-    async def _look(self, id_: str, series: SeriesRef, patient_id: str | None, last: int | None) -> State:
-        """The order counts: what comes after the number `last` is noticed by the next number."""
+    async def _look(self, id_: str, series: SeriesRef, patient_id: str | None, last: _Change | None) -> State:
+        """The order counts: what comes after the change `last` is noticed by the next one."""
         files = await self._files(id_)
         digest = hashlib.sha256("\n".join(sorted(_uuid(file) for file in files)).encode()).hexdigest()
-        if last:  # an empty log tells nothing
+        if last and last.number:
             self._seen[id_] = _Seen(last, len(files), digest)
         if patient_id is None:
             return State(digest)
-        place = zip(_FROM_PLACE, (patient_id, series.study, series.series), strict=True)
-        shared = {tag(keyword): _element(vr, text) for (keyword, vr), text in place}
-        return State(digest, instances=[KeptDataset(_own(file) | shared) for file in files])
+        place = ("StudyInstanceUID", "UI", series.study), ("SeriesInstanceUID", "UI", series.series)
+        shared = dict(elements(("PatientID", "LO", patient_id), *place))
+        told = [_TAGS.read(file.get("MainDicomTags")) for file in files]
+        if not all(one and tag("SOPInstanceUID") in one for one in told):
+            return State(digest)
+        return State(digest, instances=[KeptDataset(one | shared) for one in told if one])
 
     async def _count(self, series: SeriesRef, id_: str) -> int | None:
         if series.row is not None:
@@ -117,11 +131,14 @@ class OrthancWitness:
         instances = found.get("Instances") if isinstance(found, Mapping) else None
         return len(instances) if isinstance(instances, list) else None
 
-    async def _last_change(self) -> int | None:
-        """The number of the newest change, 0 for an empty log; None for what is not Orthanc's answer."""
+    async def _last_change(self) -> _Change | None:
+        """None for what is not Orthanc's answer."""
         found = await self._flights.join_next("last", lambda: self._json("changes", "last"))
-        last = found.get("Last") if isinstance(found, Mapping) and isinstance(found.get("Changes"), list) else None
-        return last if isinstance(last, int) else None
+        number, changes = (found.get("Last"), found.get("Changes")) if isinstance(found, Mapping) else (None, None)
+        if not isinstance(number, int) or not isinstance(changes, list):
+            return None
+        newest = changes[-1] if changes and isinstance(changes[-1], Mapping) else {}
+        return _Change(number, newest.get("Date"), newest.get("ID"))
 
     async def _files(self, id_: str) -> list[Mapping[str, Any]]:
         async with self._gate:
@@ -130,13 +147,13 @@ class OrthancWitness:
             raise PacsFault("this is not how Orthanc's REST API answers")
         return found
 
-    async def _id(self, series: SeriesRef, patient_id: str | None, last: int | None) -> str | None:
-        """Orthanc's own name of the series after change number `last`; None where several patients have it by now."""
+    async def _id(self, series: SeriesRef, patient_id: str | None, last: _Change | None) -> str | None:
+        """Orthanc's own name of the series after the change `last`; None where several patients have it by now."""
         if patient_id is not None:
             return orthanc_id(patient_id, series.study, series.series)
         place = series.study, series.series
         only = self._only.get(place)
-        if only is None or not last or only.last != last:
+        if only is None or not last or not last.number or only.last != last:
             found = await self._flights.join_next(("lookup", series.series), lambda: self._lookup(series.series))
             ids = [one.get("ID") for one in found if isinstance(one, Mapping) and one.get("Type") == "Series"]
             if len(ids) != 1 or not isinstance(ids[0], str):
@@ -156,14 +173,3 @@ def _uuid(file: Mapping[str, Any]) -> str:
     if not isinstance(uuid, str) or not uuid:
         raise PacsFault("Orthanc does not tell the UUIDs of its files")
     return uuid
-
-
-def _own(file: Mapping[str, Any]) -> dict[str, Any]:
-    tags = file.get("MainDicomTags")
-    if not isinstance(tags, Mapping) or not tags.get("SOPInstanceUID"):
-        raise PacsFault("Orthanc does not tell the UIDs of its instances")
-    return {name: _element(vr, text) for name, (keyword, vr) in _FROM_INDEX.items() if (text := tags.get(keyword))}
-
-
-def _element(vr: str, text: object) -> dict[str, Any]:
-    return {"vr": vr, "Value": [text]}

@@ -1,12 +1,12 @@
 """Which witness a PACS has: found out at the first use, once."""
 
-import asyncio
 from collections.abc import Collection, Set
 
 import structlog
 
 from pacs.address import PacsAddress
 from pacs.attributes import Dataset
+from pacs.caching.flights import Flights
 from pacs.caching.orthanc_states import OrthancWitness
 from pacs.caching.states import CountWitness, Find, SeriesRef, State, Witness
 from pacs.dicomweb import DicomWeb
@@ -24,7 +24,7 @@ class ChosenWitness:
         self._web = DicomWeb(orthanc) if orthanc else None
         self._orthanc = OrthancWitness(self._web) if self._web else None
         self._chosen: Witness | None = None if self._orthanc else self._counts
-        self._choosing = asyncio.Lock()
+        self._flights = Flights()
 
     @property
     def row_keywords(self) -> frozenset[str]:
@@ -47,15 +47,13 @@ class ChosenWitness:
 
     async def state(self, series: SeriesRef, patient_id: str | None, *, look: bool = False) -> State | None:
         """See `Witness`."""
-        return await (self._chosen or await self._choose()).state(series, patient_id, look=look)
+        if self._chosen is None:
+            self._chosen = await self._flights.join("choose", self._choose)
+        return await self._chosen.state(series, patient_id, look=look)
 
     async def _choose(self) -> Witness:
         """Raises the errors of `pacs.errors` when the PACS does not answer; then the next use asks again."""
-        async with self._choosing:
-            if self._chosen is None:
-                orthanc = self._orthanc
-                self._chosen = orthanc if orthanc and await orthanc.is_there() else self._counts
-                log.info(
-                    "the PACS's state is known", by="Orthanc's changes" if self._chosen is orthanc else "its counts"
-                )
-            return self._chosen
+        orthanc = self._orthanc
+        chosen: Witness = orthanc if orthanc and await orthanc.is_there() else self._counts
+        log.info("the PACS's state is known", by="Orthanc's changes" if chosen is orthanc else "its counts")
+        return chosen
