@@ -1,12 +1,16 @@
 """What goes wrong over HTTP, as the errors of `pacs.errors`: statuses, and what httpx and httpcore raise."""
 
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import httpcore
 import httpx
+import structlog
 
 from pacs.errors import NotAcceptable, NotFound, PacsError, PacsFault, PacsTimeout, PacsUnauthorized, PacsUnavailable
+
+log = structlog.get_logger(__name__)
 
 INSUFFICIENT_STORAGE = 507
 NO_SPACE = "it has no space left on its disk"
@@ -52,4 +56,32 @@ def pacs_errors() -> Iterator[None]:
     except httpx.DecodingError as error:
         raise PacsFault("the PACS sent a body that cannot be decoded") from error
     except (httpx.TransportError, httpx.StreamError, *_BROKEN, OSError) as error:
-        raise PacsUnavailable(_MESSAGES[PacsUnavailable]) from error
+        raise PacsUnavailable(_why_unreachable(error)) from error
+
+
+def _why_unreachable(error: BaseException) -> str:
+    """What clients may know of it; the log has what OpenSSL says of a certificate, which may name the server."""
+    cause = next((cause for cause in causes(error) if isinstance(cause, ssl.SSLError)), None)
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        log.warning(
+            "the PACS is not trusted: its certificate must be for the host in its URL, by an authority that is known",
+            reason=cause.verify_message,
+        )
+        return "the PACS cannot be reached: its certificate is not trusted"
+    if cause is not None:
+        log.warning("no TLS connection to the PACS", reason=cause.reason)
+        return "the PACS cannot be reached by TLS"
+    return _MESSAGES[PacsUnavailable]
+
+
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """The error and all that led to it."""
+    waiting, seen = [error], set[int]()
+    while waiting:
+        one = waiting.pop()
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        yield one
+        inside = one.exceptions if isinstance(one, BaseExceptionGroup) else ()
+        waiting += [cause for cause in (one.__context__, one.__cause__, *inside) if cause is not None]

@@ -9,7 +9,7 @@ import httpx
 
 from pacs.address import PacsAddress
 from pacs.connections import Exchange, Pool, current_exchange
-from pacs.plain_network import PlainNetwork
+from pacs.network import Network
 
 _KEEP_ALIVE_SECONDS = 0.9  # Orthanc closes idle connections after 1 s
 
@@ -30,7 +30,7 @@ class SteadyTransport(httpx.AsyncHTTPTransport):
             keepalive_expiry=_KEEP_ALIVE_SECONDS,
             retries=1,
             uds=str(address.socket) if address.socket else None,
-            network_backend=PlainNetwork() if address.is_plain else None,
+            network_backend=Network(),
         )
         self._exchanges: set[asyncio.Task[Any]] = set()
 

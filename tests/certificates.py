@@ -43,6 +43,12 @@ class Authority:
         )
         self.server_pem.write_bytes(key + server.public_bytes(serialization.Encoding.PEM))
 
+    def server(self) -> ssl.SSLContext:
+        """The context of the server."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.server_pem)
+        return context
+
     def client(self, *, is_known: bool) -> ssl.SSLContext:
         """The context of a client that trusts the authority, with or without a certificate."""
         context = ssl.create_default_context(cafile=str(self.ca_pem))

@@ -1,6 +1,7 @@
 """A listener on a free port whose conversations end with it, however they are stuck."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
@@ -9,8 +10,8 @@ Converse = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[Any,
 
 
 @asynccontextmanager
-async def listening(converse: Converse) -> AsyncIterator[int]:
-    """The port; `converse` runs for every connection."""
+async def listening(converse: Converse, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
+    """The port; `converse` runs for every connection, by `tls` if it is given."""
     tasks: set[asyncio.Task[None]] = set()
 
     def accepted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -18,7 +19,7 @@ async def listening(converse: Converse) -> AsyncIterator[int]:
         tasks.add(task)
         task.add_done_callback(tasks.discard)
 
-    server = await asyncio.start_server(accepted, "127.0.0.1", 0)
+    server = await asyncio.start_server(accepted, "127.0.0.1", 0, ssl=tls)
     try:
         yield server.sockets[0].getsockname()[1]
     finally:

@@ -3,10 +3,10 @@
 import errno
 import socket
 import ssl
-from collections.abc import Iterator
 
 from graph.doctor.findings import Finding, problem
 from pacs.errors import NotFound, PacsError, PacsTimeout, PacsUnauthorized, PacsUnavailable
+from pacs.failures import causes
 
 _NOT_HTTPS = "WRONG_VERSION_NUMBER"
 
@@ -27,7 +27,7 @@ def trouble(error: PacsError, name: str, *, has_credentials: bool) -> Finding:
 
 def _unreachable(error: PacsUnavailable, name: str) -> Finding:
     url = f"{name}_URL"
-    for cause in _causes(error):
+    for cause in causes(error):
         if isinstance(cause, ssl.SSLCertVerificationError):
             text = f"cannot be trusted: {cause.verify_message}"
             return problem(
@@ -41,16 +41,3 @@ def _unreachable(error: PacsUnavailable, name: str) -> Finding:
         if isinstance(cause, OSError) and cause.errno == errno.ECONNREFUSED:
             return problem("does not listen: the connection is refused", f"start it, or check the port of {url}")
     return problem(f"breaks off: {error}", f"check {url}: is it HTTP, or HTTPS?")
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The error and all that led to it."""
-    waiting, seen = [error], set[int]()
-    while waiting:
-        one = waiting.pop()
-        if id(one) in seen:
-            continue
-        seen.add(id(one))
-        yield one
-        inside = one.exceptions if isinstance(one, BaseExceptionGroup) else ()
-        waiting += [cause for cause in (one.__context__, one.__cause__, *inside) if cause is not None]

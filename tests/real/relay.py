@@ -28,6 +28,14 @@ class Relay:
     stopped: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when it has come to that."""
 
+    writers: set[asyncio.StreamWriter] = field(default_factory=set)
+    """Both ends of each."""
+
+    def hang_up(self) -> None:
+        """Ends all connections at once, without a word."""
+        for writer in self.writers:
+            writer.transport.abort()
+
     @property
     def http_url(self) -> str:
         """Of the DICOMweb services behind it."""
@@ -69,6 +77,7 @@ async def relay(to_port: int) -> AsyncIterator[Relay]:
         try:
             far_reader, far_writer = await asyncio.open_connection("127.0.0.1", to_port)
             ways: list[asyncio.Task[None]] = []
+            between.writers |= {writer, far_writer}
             try:
                 ways += [
                     asyncio.create_task(forward(reader, far_writer, is_request=True)),
@@ -79,6 +88,7 @@ async def relay(to_port: int) -> AsyncIterator[Relay]:
                 for way in ways:
                     way.cancel()
                 await asyncio.gather(*ways, return_exceptions=True)
+                between.writers -= {writer, far_writer}
                 far_writer.close()
         except OSError:
             pass

@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+import structlog
 from pydantic import SecretStr
 
 from graph.doctor.run import Options, examine
@@ -27,6 +28,10 @@ PASSWORD = "tell-nobody"
 TOKEN = "tell-nobody-either"
 STUDIES = "query ($p: String!) { studies(patientID: $p) { nodes { studyInstanceUID } } }"
 LARGE = 20_000_000
+KNOWN = {"pacs_username": "service", "pacs_password": SecretStr(PASSWORD)}
+TREE = """query ($p: String!) { studies(patientID: $p) { nodes {
+  studyInstanceUID series { instances { sopInstanceUID thumbnail { url } } } } } }"""
+JPEG = b"\xff\xd8\xff"
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +69,7 @@ async def served(tmp_path: Path, pacs_url: str, **more: Any) -> AsyncIterator[Ap
 @pytest.mark.parametrize(
     "door",
     [
-        pytest.param({"pacs_username": "service", "pacs_password": SecretStr(PASSWORD)}, id="password"),
+        pytest.param(KNOWN, id="password"),
         pytest.param({"pacs_token": SecretStr(TOKEN)}, id="token"),
     ],
 )
@@ -86,12 +91,85 @@ async def test_who_is_known_and_trusts_the_authority_gets_everything(
 
 
 async def test_without_the_authority_nothing_is_said_to_the_server(tmp_path: Path, https_port: int) -> None:
-    door = {"pacs_username": "service", "pacs_password": SecretStr(PASSWORD)}
-    async with relay(https_port) as before, served(tmp_path, before.https_url, **door) as api:
+    async with relay(https_port) as before, served(tmp_path, before.https_url, **KNOWN) as api:
         error = await api.error(STUDIES, p="P")
 
     assert error["code"] == "PACS_UNAVAILABLE"
     assert PASSWORD.encode() not in before.sent
+
+
+@pytest.mark.parametrize(
+    ("is_own", "host", "reason"),
+    [
+        pytest.param(False, "127.0.0.1", "unable to get local issuer certificate", id="another authority"),
+        pytest.param(
+            True, "localhost", "Hostname mismatch, certificate is not valid for 'localhost'.", id="another name"
+        ),
+    ],
+)
+async def test_a_certificate_that_is_not_trusted_is_told_in_words(
+    tmp_path: Path, https_port: int, authority: Authority, is_own: bool, host: str, reason: str
+) -> None:
+    pacs_url = url(https_port).replace("127.0.0.1", host)
+    trusted = (authority if is_own else Authority(tmp_path)).ca_pem
+    with structlog.testing.capture_logs() as lines:
+        async with served(tmp_path, pacs_url, pacs_ca_file=trusted) as api:
+            error = await api.error(STUDIES, p="P")
+            uploaded = await api.upload_outcome(Exam().image().content)
+            ready = await api.http.get("/health/ready")
+    named = Settings(_env_file=None, data_dir=tmp_path / "data", pacs_url=pacs_url, pacs_ca_file=trusted)
+    _, said = await diagnosed(named)
+
+    assert (error["code"], error["status"], uploaded) == ("PACS_UNAVAILABLE", 502, "PACS_UNAVAILABLE")
+    assert error["message"] == "the PACS cannot be reached: its certificate is not trusted"
+    assert (ready.status_code, ready.json()["pacs"]) == (503, error["message"])
+    told = [line["reason"] for line in lines if line["event"].startswith("the PACS is not trusted")]
+    assert set(told) == {reason}
+    assert f"PROBLEM  cannot be trusted: {reason}" in said
+    assert "→ set PACS_CA_FILE to the authority that signed its certificate, and use the name in it" in said
+
+
+async def test_over_tls_an_exam_is_there_from_study_to_picture_until_it_is_deleted(
+    tmp_path: Path, https_port: int, authority: Authority, behind: Orthanc
+) -> None:
+    image = Exam().image()
+    async with served(tmp_path, url(https_port), pacs_ca_file=authority.ca_pem, **KNOWN) as api:
+        await api.upload(image.content)
+        (study,) = (await api.ask(TREE, p=image.patient_id))["studies"]["nodes"]
+        (instance,) = study["series"][0]["instances"]
+        picture = await api.http.get(instance["thumbnail"]["url"])
+        async with httpx.AsyncClient(base_url=behind.root, auth=("service", PASSWORD)) as orthanc_itself:
+            (found,) = (await orthanc_itself.post("/tools/lookup", content=image.study)).json()
+            await orthanc_itself.delete(found["Path"])
+        nodes = (await api.ask(TREE, p=image.patient_id))["studies"]["nodes"]
+        gone = await api.retrieve_outcome(image)
+
+    assert instance["sopInstanceUID"] == image.instance
+    assert picture.content.startswith(JPEG)
+    assert (nodes, gone) == ([], "NOT_FOUND")
+
+
+async def test_a_tls_connection_that_dies_midway_makes_nothing_half(
+    tmp_path: Path, https_port: int, authority: Authority
+) -> None:
+    stored, new = (Exam().image(Rows=4000, Columns=2500, PixelData=bytes(LARGE)) for _ in range(2))
+    trusting = {"pacs_ca_file": authority.ca_pem, "pacs_timeout_seconds": 2} | KNOWN
+    async with relay(https_port) as before, served(tmp_path, before.https_url, **trusting) as api:
+        assert await api.upload_outcome(stored.content) == "stored"
+        outcomes = []
+        for work in (api.retrieve_outcome(stored), api.upload_outcome(new.content)):
+            before.stop_after, before.stopped = 5_000_000, asyncio.Event()
+            running = asyncio.create_task(work)
+            await before.stopped.wait()
+            before.stop_after = None
+            before.hang_up()
+            outcomes.append(await running)
+        left = leftovers(tmp_path / "data")
+        after = [await api.retrieve_outcome(image) for image in (stored, new)]
+
+    assert outcomes == ["broken off", "stored"]  # by a second connection
+    assert left == []
+    assert after == ["whole", "whole"]
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import gc
-import ssl
 from pathlib import Path
 
 import httpx
@@ -152,8 +151,6 @@ async def test_where_nobody_is(tmp_path: Path, url: str, finding: str) -> None:
 async def test_certificates_are_explained(tmp_path: Path) -> None:
     authority = Authority(tmp_path)
     port = free_port()
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(authority.server_pem)
 
     async def accepted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -162,7 +159,7 @@ async def test_certificates_are_explained(tmp_path: Path) -> None:
         with contextlib.suppress(OSError):
             await writer.wait_closed()
 
-    server = await asyncio.start_server(accepted, "127.0.0.1", port, ssl=context)
+    server = await asyncio.start_server(accepted, "127.0.0.1", port, ssl=authority.server())
     async with server:
         _, untrusted = await report(naming(tmp_path / "data", f"https://127.0.0.1:{port}"))
         _, trusted = await report(naming(tmp_path / "data", f"https://127.0.0.1:{port}", pacs_ca_file=authority.ca_pem))

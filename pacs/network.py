@@ -1,11 +1,13 @@
-"""Connections without TLS for httpcore: whatever has come is read at once, not piece by piece.
+"""Connections for httpcore, with TLS or without: whatever has come is read at once, not piece by piece.
 
 httpcore's own, by anyio, hands out the pieces as the kernel had them ready, at 50 µs of processor time each: 17 for an
-answer of 0.5 MB from the same machine, which so takes 1.0 ms, and 0.5 ms by this way (measured).
+answer of 0.5 MB from the same machine, which so takes 1.0 ms, and 0.5 ms by this way. With TLS the pieces are its
+records, of 16 KiB: a file of 100 MB took 780 ms, and takes 270 ms by this way (measured).
 """
 
 import asyncio
 import ipaddress
+import ssl
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from socket import SOCK_STREAM
@@ -14,10 +16,10 @@ from typing import Any
 import httpcore
 
 _MOST_BUFFERED_BYTES = 1 << 18
-_INFO = {"client_addr": "sockname", "server_addr": "peername", "socket": "socket"}
+_INFO = {"client_addr": "sockname", "server_addr": "peername", "socket": "socket", "ssl_object": "ssl_object"}
 
 
-class PlainNetwork(httpcore.AsyncNetworkBackend):
+class Network(httpcore.AsyncNetworkBackend):
     """Opens connections, by the event loop."""
 
     async def connect_tcp(
@@ -45,14 +47,14 @@ class PlainNetwork(httpcore.AsyncNetworkBackend):
         """See httpcore."""
         with _as(httpcore.ConnectTimeout, httpcore.ConnectError):
             async with asyncio.timeout(timeout):
-                return (await asyncio.get_running_loop().create_unix_connection(PlainStream, path))[1]
+                return (await asyncio.get_running_loop().create_unix_connection(Stream, path))[1]
 
     async def sleep(self, seconds: float) -> None:
         """See httpcore."""
         await asyncio.sleep(seconds)
 
 
-class PlainStream(httpcore.AsyncNetworkStream, asyncio.Protocol):
+class Stream(httpcore.AsyncNetworkStream, asyncio.Protocol):
     """An open connection. Of a broken one, what came before is still read: a server may answer, and hang up at once."""
 
     _transport: asyncio.Transport
@@ -60,7 +62,7 @@ class PlainStream(httpcore.AsyncNetworkStream, asyncio.Protocol):
     def __init__(self) -> None:
         self._come: list[bytes] = []
         self._come_bytes = 0
-        self._is_over = self._is_paused = False
+        self._is_over = self._is_paused = self._is_encrypted = False
         self._failure: Exception | None = None
         self._reading: asyncio.Future[None] | None = None
         self._writable = asyncio.Event()
@@ -69,11 +71,11 @@ class PlainStream(httpcore.AsyncNetworkStream, asyncio.Protocol):
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002  # see the return
         """All that has come, which httpcore takes in any amount; empty at the end."""
         with _as(httpcore.ReadTimeout, httpcore.ReadError):
-            if not self._come and not self._is_over:
+            if not (self._come or self._is_over or self._failure):
                 self._reading = asyncio.get_running_loop().create_future()
                 async with asyncio.timeout(timeout):
                     await self._reading
-            if not self._come and self._failure is not None:
+            if self._failure is not None and not (self._come or self._is_over):
                 raise self._failure
         come = b"".join(self._come)  # of one piece, that piece
         self._come.clear()
@@ -86,14 +88,32 @@ class PlainStream(httpcore.AsyncNetworkStream, asyncio.Protocol):
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """Returns when there is room for more."""
         with _as(httpcore.WriteTimeout, httpcore.WriteError):
-            if self._transport.is_closing():
-                raise ConnectionResetError
+            if self._has_ended:
+                raise self._failure or ConnectionResetError
             self._transport.write(buffer)
             if not self._writable.is_set():
                 async with asyncio.timeout(timeout):
                     await self._writable.wait()
             if self._failure is not None:
                 raise self._failure
+
+    async def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> "Stream":
+        """See httpcore. Whom it does not trust, it says nothing to."""
+        loop = asyncio.get_running_loop()
+        try:
+            with _as(httpcore.ConnectTimeout, httpcore.ConnectError):
+                async with asyncio.timeout(timeout):
+                    own = self._transport
+                    encrypted = await loop.start_tls(own, self, ssl_context, server_hostname=server_hostname)
+                if encrypted is None:  # the server hung up meanwhile
+                    raise ConnectionResetError
+        except BaseException:
+            await self.aclose()
+            raise
+        self._transport, self._is_encrypted = encrypted, True
+        return self
 
     async def aclose(self) -> None:
         """Ends the connection, whatever was still to be sent."""
@@ -102,7 +122,7 @@ class PlainStream(httpcore.AsyncNetworkStream, asyncio.Protocol):
     def get_extra_info(self, info: str) -> Any:
         """See httpcore. An idle connection is readable when the server has ended it, or says what nobody asked."""
         if info == "is_readable":
-            return self._is_over or bool(self._come) or self._transport.is_closing()
+            return bool(self._come) or self._is_over or self._has_ended
         return self._transport.get_extra_info(_INFO[info]) if info in _INFO else None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -119,14 +139,14 @@ class PlainStream(httpcore.AsyncNetworkStream, asyncio.Protocol):
         self._wake()
 
     def eof_received(self) -> bool:
-        """See asyncio. What is being sent may go on."""
+        """See asyncio. What is being sent may go on, which TLS does not provide for."""
         self._is_over = True
         self._wake()
-        return True
+        return not self._is_encrypted
 
     def connection_lost(self, exc: Exception | None) -> None:
         """See asyncio."""
-        self._is_over, self._is_paused = True, False
+        self._is_paused = False
         self._failure = exc or ConnectionResetError()
         self._writable.set()
         self._wake()
@@ -139,12 +159,16 @@ class PlainStream(httpcore.AsyncNetworkStream, asyncio.Protocol):
         """See asyncio."""
         self._writable.set()
 
+    @property
+    def _has_ended(self) -> bool:
+        return self._failure is not None or self._transport.is_closing()
+
     def _wake(self) -> None:
         if self._reading is not None and not self._reading.done():
             self._reading.set_result(None)
 
 
-async def _connected(host: str, port: int, seconds: float | None, local: tuple[str, int] | None) -> PlainStream:
+async def _connected(host: str, port: int, seconds: float | None, local: tuple[str, int] | None) -> Stream:
     """By one address of the name after the other, none of which may take all the time."""
     loop = asyncio.get_running_loop()
     addresses = [host] if _is_address(host) else await _addresses(host, port)
@@ -152,7 +176,7 @@ async def _connected(host: str, port: int, seconds: float | None, local: tuple[s
     for address in addresses:
         try:
             async with asyncio.timeout(seconds / len(addresses) if seconds else None):
-                return (await loop.create_connection(PlainStream, address, port, local_addr=local))[1]
+                return (await loop.create_connection(Stream, address, port, local_addr=local))[1]
         except OSError as error:
             failure = error
     raise failure
