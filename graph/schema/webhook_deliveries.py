@@ -1,6 +1,7 @@
 """Webhook deliveries: what became of each post to CALLBACK_URLS, and posting again."""
 
 import datetime as dt
+import re
 from enum import Enum
 from urllib.parse import urlsplit
 
@@ -15,6 +16,7 @@ from persistence import records
 
 _CURSORS = Cursors("delivery", (str,))
 _HIDDEN = "***"
+_WORD = re.compile("[a-z_-]{0,16}")
 
 
 @strawberry.enum(description="How a webhook delivery stands.")
@@ -138,8 +140,21 @@ class WebhookDeliveryMutations:
 
 
 def _without_secrets(url: str) -> str:
-    """The URL without user name and password, and of its query the names alone: a value there is often a token."""
+    """The URL without user name and password, of its query the names alone, of its path what is no secret.
+
+    Values of a query are often tokens, and of chats' webhooks the path is one. Two receivers that look the same so have
+    deliveries of different ids, which end with the same digest for one receiver.
+    """
     parts = urlsplit(url)
     pairs = [pair.partition("=") for pair in parts.query.split("&") if pair]
     query = "&".join(f"{name}={_HIDDEN}" if equals else _HIDDEN for name, equals, _ in pairs)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query=query, fragment="").geturl()
+    netloc = parts.netloc.rpartition("@")[2]
+    return parts._replace(netloc=netloc, path=_beginning(parts.path), query=query, fragment="").geturl()
+
+
+def _beginning(path: str) -> str:
+    """The first segment if it is a plain word, e.g. `/hook`; of what follows, that there is more."""
+    first, slash, rest = path.removeprefix("/").partition("/")
+    if not _WORD.fullmatch(first):
+        return f"/{_HIDDEN}"
+    return f"/{first}{slash}{_HIDDEN if rest else ''}"

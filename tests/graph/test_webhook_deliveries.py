@@ -1,5 +1,6 @@
 """Deliveries through GraphQL: read by page and state, and sent again, by those who may."""
 
+import hashlib
 from collections.abc import Awaitable, Callable
 from types import SimpleNamespace
 from typing import Any
@@ -114,6 +115,19 @@ async def test_unknown_ids_and_cursors_are_clear_errors(ask: Ask) -> None:
     assert (await ask(PAGES, after="nonsense"))[1] == ["BAD_USER_INPUT"]
 
 
+async def test_receivers_that_look_the_same_are_told_apart_by_the_ends_of_ids(ask: Ask, store: Store) -> None:
+    urls = [f"https://hooks.example/services/{secret}" for secret in ("B1", "B2")]
+    for _ in range(2):
+        event = await store.append_event(new_event(body={"StudyInstanceUID": "1.2.3", "PatientID": "A"}))
+        await store.plan_deliveries([WebhookDelivery.plan(event.sequence, url, now()) for url in urls])
+
+    data, _ = await ask("{ webhookDeliveries { nodes { id url } } }")
+
+    ids = [node["id"] for node in data["webhookDeliveries"]["nodes"]]
+    digests = [hashlib.sha256(url.encode()).hexdigest()[:16] for url in urls]
+    assert sorted(one.rpartition(":")[2] for one in ids) == sorted(2 * digests)
+
+
 @pytest.mark.parametrize(
     ("url", "shown"),
     [
@@ -121,6 +135,13 @@ async def test_unknown_ids_and_cursors_are_clear_errors(ask: Ask) -> None:
         ("https://secret@a.example/hook?kind=exam&token=secret", "https://a.example/hook?kind=***&token=***"),
         ("https://a.example/hook?secret", "https://a.example/hook?***"),
         ("https://a.example/hook?a=b=secret;c=secret#secret", "https://a.example/hook?a=***"),
+        ("https://a.example:8443", "https://a.example:8443/"),
+        ("https://a.example/", "https://a.example/"),
+        ("https://a.example/new-exams/", "https://a.example/new-exams/"),
+        ("https://hooks.example/services/T000/B000/secret?wait", "https://hooks.example/services/***?***"),
+        ("https://a.example/7f3c0b1e-secret", "https://a.example/***"),
+        ("https://a.example/hook;token=secret", "https://a.example/***"),
+        ("https://a.example//secret", "https://a.example//***"),
     ],
 )
 async def test_secrets_in_a_receivers_url_are_posted_to_and_shown_to_nobody(
