@@ -5,13 +5,18 @@ INTERNAL_SERVER_ERROR, masked, with a `requestID` that stands in the server's lo
 while say after how many seconds: `retryAfterSeconds`.
 """
 
+import errno
+import os
 from enum import StrEnum
 from typing import Any
 
+import structlog
 from graphql import GraphQLError
 
 from pacs import errors as pacs
 from persistence.errors import CursorExpired, StoreUnavailable
+
+log = structlog.get_logger(__name__)
 
 
 class ErrorCode(StrEnum):
@@ -77,8 +82,10 @@ _CODES: dict[type[Exception], ErrorCode] = {
     CursorExpired: ErrorCode.CURSOR_EXPIRED,
 }
 
-
 _STORE_RETRY_SECONDS = 2
+_DISK_RETRY_SECONDS = 60
+_NOT_WRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
+"""What the disk says that takes no more, of files that are on their way."""
 
 
 class ContractError(GraphQLError):
@@ -103,12 +110,24 @@ def store_unavailable() -> ContractError:
     )
 
 
+def _disk_unwritable(error: OSError) -> ContractError:
+    reason = os.strerror(error.errno or 0)
+    log.error("files cannot be written on their way", reason=reason)
+    return ContractError(
+        ErrorCode.STORE_UNAVAILABLE,
+        f"The service cannot write to its own disk ({reason}); try again when it can.",
+        retryAfterSeconds=_DISK_RETRY_SECONDS,
+    )
+
+
 def translate(error: BaseException | None) -> ContractError | None:
     """The contract's error for a failure below, or None: then it is unexpected and is masked."""
     if error is None or isinstance(error, ContractError):
         return error
     if isinstance(error, StoreUnavailable):
         return store_unavailable()
+    if isinstance(error, OSError) and error.errno in _NOT_WRITABLE:
+        return _disk_unwritable(error)
     for kind in type(error).__mro__:
         code = _CODES.get(kind)
         if code is not None:

@@ -23,7 +23,7 @@ from graph.engine.socket import Socket
 from graph.engine.socket_options import SocketOptions
 from graph.engine.uploads import UploadLimits
 from graph.engine.view_options import ViewOptions
-from graph.errors import ContractError, bad_input
+from graph.errors import ContractError, bad_input, translate
 from graph.socket_counts import SocketCounts
 
 ContextMaker = Callable[[HTTPConnection], Awaitable[Any]]
@@ -92,7 +92,7 @@ class GraphQLView:
         except ClientDisconnect:
             return refusal(request, bad_input("The request ended before its body did."))
         except Exception as error:  # masked: the client hears a code and an ID of the log
-            return refusal(request, masked(error))
+            return refusal(request, translate(error) or masked(error))
         finally:
             current_operation.reset(token)
 

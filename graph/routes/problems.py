@@ -38,6 +38,13 @@ def _contract(_: Request | None, error: Exception) -> Response:
     return problem(extensions.get("status", known.code.status), known.message, code=known.code.value, headers=headers)
 
 
+def _of_the_system(_: Request, error: Exception) -> Response:
+    known = translate(error)
+    if known is None:
+        raise error
+    return refusal(known)
+
+
 def _bad_announcement(_: Request, error: Exception) -> Response:
     return problem(400, str(error), code=ErrorCode.BAD_USER_INPUT)
 
@@ -64,5 +71,6 @@ HANDLERS = {
     BadAnnouncement: _bad_announcement,
     StoreUnavailable: _contract,
     HTTPException: _http,
+    OSError: _of_the_system,
 }
 """For `Starlette(exception_handlers=…)`."""
