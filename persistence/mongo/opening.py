@@ -13,6 +13,7 @@ from pymongo.errors import ConfigurationError, InvalidURI, OperationFailure, PyM
 
 from persistence.errors import StoreUnavailable, StoreUnusable
 from persistence.mongo.collections import DOCUMENTS
+from persistence.mongo.version import check_version, mark_version
 
 log = structlog.get_logger(__name__)
 
@@ -45,7 +46,8 @@ def connect(url: str) -> AsyncMongoClient[dict[str, object]]:
 async def prepare(client: AsyncMongoClient[dict[str, object]], url: str, wait_seconds: float) -> None:
     """Makes the indexes that are missing; asks for `wait_seconds` again when nobody answers.
 
-    Raises `StoreUnusable` when the server refuses the password, `StoreUnavailable` when none has answered by then.
+    Raises `StoreUnusable` when the server refuses the password, or a newer version made the database;
+    `StoreUnavailable` when none has answered by then.
     """
     server = urlsplit(url).netloc.rpartition("@")[2]
     deadline = time.monotonic() + wait_seconds
@@ -60,8 +62,11 @@ async def prepare(client: AsyncMongoClient[dict[str, object]], url: str, wait_se
 
 
 async def _failure(client: AsyncMongoClient[dict[str, object]], server: str) -> PyMongoError | None:
+    database = client.get_default_database(_DATABASE)
     try:
-        await init_beanie(client.get_default_database(_DATABASE), document_models=list(DOCUMENTS))
+        await check_version(database)
+        await init_beanie(database, document_models=list(DOCUMENTS))
+        await mark_version(database)
     except OperationFailure as error:
         if error.code in _REFUSALS:
             raise StoreUnusable(f"the database at {server} refuses the user name or the password") from error
