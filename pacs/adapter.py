@@ -19,10 +19,10 @@ from pacs.fence import Fence
 from pacs.frames import ANY_FRAMES, retrieve_frames
 from pacs.instances import InstanceReader
 from pacs.multipart import Part
-from pacs.orthanc import api_address
-from pacs.orthanc_door import OrthancDoor
-from pacs.orthanc_files import OrthancFiles
-from pacs.orthanc_store import OrthancStore
+from pacs.orthanc.api import api_address
+from pacs.orthanc.door import OrthancDoor
+from pacs.orthanc.files import OrthancFiles
+from pacs.orthanc.store import OrthancStore
 from pacs.owners import Owners
 from pacs.pictures import Pictures
 from pacs.queries import Match, exact

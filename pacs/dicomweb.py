@@ -11,13 +11,13 @@ import httpcore
 import httpx
 
 from pacs.address import PacsAddress
-from pacs.answer import Answer
 from pacs.attributes import JSONDataset
+from pacs.client.answer import Answer
+from pacs.client.failures import check_status, pacs_errors
+from pacs.client.requests import Requests
+from pacs.client.transport import SteadyTransport
 from pacs.errors import PacsFault
 from pacs.excerpts import excerpt
-from pacs.failures import check_status, pacs_errors
-from pacs.requests import Requests
-from pacs.transport import SteadyTransport
 
 DICOM_JSON = "application/dicom+json"
 

@@ -14,9 +14,9 @@ from cachetools import LRUCache, TTLCache
 
 from pacs.address import PacsAddress
 from pacs.caching.flights import Flights
-from pacs.caching.orthanc_ids import orthanc_id
 from pacs.dicomweb import DicomWeb
 from pacs.errors import NotFound, PacsError, PacsTimeout
+from pacs.orthanc.ids import orthanc_id
 from pacs.retrieved import check
 from pacs.uids import is_uid
 

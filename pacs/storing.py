@@ -9,7 +9,7 @@ from pacs import stow
 from pacs.dicomweb import DicomWeb
 from pacs.duplicates import same_object
 from pacs.errors import Conflict, NotFound, PacsError, PacsFault, PacsUnavailable, Refused
-from pacs.orthanc_store import OrthancStore, Said
+from pacs.orthanc.store import OrthancStore, Said
 from pacs.queries import Match
 from pacs.stow import NewObject
 from pacs.studies import ObjectFile, Studies

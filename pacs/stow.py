@@ -5,12 +5,12 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from pacs import multipart
-from pacs.answer import Answer
 from pacs.attributes import Dataset
 from pacs.blocks import BLOCK_BYTES, blocks_of, read_ahead
+from pacs.client.answer import Answer
+from pacs.client.failures import INSUFFICIENT_STORAGE, NO_SPACE
 from pacs.dicomweb import DICOM_JSON, DicomWeb
 from pacs.errors import Conflict, PacsError, PacsFault, Refused
-from pacs.failures import INSUFFICIENT_STORAGE, NO_SPACE
 from pacs.part10 import Part10Header
 from pacs.sources import ReadableFile
 

@@ -7,7 +7,7 @@ from graph.settings import Settings
 from pacs.address import PacsAddress
 from pacs.dicomweb import DicomWeb
 from pacs.errors import PacsError
-from pacs.orthanc import Orthanc, api_address
+from pacs.orthanc.api import Orthanc, api_address
 
 _UTF8 = "Utf8"
 

@@ -13,7 +13,7 @@ from pacs.attributes import Dataset
 from pacs.decoding import decodes_queries
 from pacs.dicomweb import DicomWeb
 from pacs.errors import NotFound, PacsError, PacsFault
-from pacs.orthanc import Orthanc
+from pacs.orthanc.api import Orthanc
 from pacs.queries import Match
 from pacs.studies import Studies
 from pacs.uids import is_uid

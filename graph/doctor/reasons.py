@@ -5,8 +5,8 @@ import socket
 import ssl
 
 from graph.doctor.findings import Finding, problem
+from pacs.client.failures import causes
 from pacs.errors import NotFound, PacsError, PacsTimeout, PacsUnauthorized, PacsUnavailable
-from pacs.failures import causes
 
 _NOT_HTTPS = "WRONG_VERSION_NUMBER"
 

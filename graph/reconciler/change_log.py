@@ -6,7 +6,7 @@ import structlog
 
 from graph.reconciler.position import Position
 from graph.reconciler.waiting import Waiting, WaitingList
-from pacs.orthanc import Orthanc
+from pacs.orthanc.api import Orthanc
 from persistence.protocol import Bookmarks
 
 log = structlog.get_logger(__name__)

@@ -5,7 +5,7 @@ from typing import Self
 
 import orjson
 
-from pacs.orthanc_changes import Change
+from pacs.orthanc.changes import Change
 
 
 @dataclass(frozen=True)

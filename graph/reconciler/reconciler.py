@@ -17,7 +17,7 @@ from graph.reconciler.change_log import ChangeLog
 from graph.reconciler.waiting import Waiting, WaitingList
 from pacs.announcement import Announcement, BadAnnouncement
 from pacs.errors import NotFound, PacsError, PacsFault
-from pacs.orthanc import Orthanc
+from pacs.orthanc.api import Orthanc
 from persistence.errors import StoreError
 from persistence.feed import ExamFeed
 from persistence.protocol import Bookmarks

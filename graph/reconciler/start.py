@@ -10,7 +10,7 @@ from graph.context import Services
 from graph.reconciler.reconciler import Reconciler
 from pacs.announcement import Announcement
 from pacs.dicomweb import DicomWeb
-from pacs.orthanc import Orthanc
+from pacs.orthanc.api import Orthanc
 
 RECONCILER = Identity("reconciler", Role.INTEGRATION)
 """Who announces what the PACS did not, in access records."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from graph.reconciler.position import Position
-from pacs.orthanc_changes import Level
+from pacs.orthanc.changes import Level
 
 
 @dataclass(frozen=True)

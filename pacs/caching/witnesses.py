@@ -7,10 +7,10 @@ import structlog
 from pacs.address import PacsAddress
 from pacs.attributes import Dataset
 from pacs.caching.flights import Flights
-from pacs.caching.orthanc_states import OrthancWitness
 from pacs.caching.states import CountWitness, Find, SeriesRef, State, Witness
 from pacs.dicomweb import DicomWeb
-from pacs.orthanc import api_address
+from pacs.orthanc.api import api_address
+from pacs.orthanc.states import OrthancWitness
 
 log = structlog.get_logger(__name__)
 

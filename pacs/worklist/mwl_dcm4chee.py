@@ -10,8 +10,8 @@ from urllib.parse import quote
 import orjson
 
 from pacs import workitem_mwl
-from pacs.answer import Answer
 from pacs.attributes import Dataset, JSONDataset, tag
+from pacs.client.answer import Answer
 from pacs.dicomweb import DICOM_JSON, DicomWeb
 from pacs.queries import Match, Wanted, query
 from pacs.workitem import Workitem, WorkitemState

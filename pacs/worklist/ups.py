@@ -9,8 +9,8 @@ import orjson
 import structlog
 
 from pacs import workitem_mwl, workitem_ups
-from pacs.answer import Answer
 from pacs.attributes import Dataset, JSONDataset
+from pacs.client.answer import Answer
 from pacs.dicomweb import DICOM_JSON, DicomWeb
 from pacs.errors import NotFound, PacsFault
 from pacs.queries import query

@@ -10,9 +10,9 @@ import pytest
 from PIL import Image as pillow
 
 from pacs.adapter import Pacs
-from pacs.caching.orthanc_ids import orthanc_id
 from pacs.errors import NotFound, PacsFault
-from pacs.orthanc import api_address
+from pacs.orthanc.api import api_address
+from pacs.orthanc.ids import orthanc_id
 from pacs.small_files import SmallFiles
 from tests.pacs.scripted import Exchange, ScriptedPacs, scripted_pacs
 from tests.samples import Exam

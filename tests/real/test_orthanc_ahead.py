@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from pacs.answer import Answer
-from pacs.caching.orthanc_ids import orthanc_id
+from pacs.client.answer import Answer
 from pacs.dicomweb import DicomWeb
 from pacs.errors import PacsFault
+from pacs.orthanc.ids import orthanc_id
 from tests.graph.api import Api
 from tests.graph.conftest import api, app  # noqa: F401  # fixtures
 from tests.real.on_orthanc import pacs, settings  # noqa: F401  # fixtures

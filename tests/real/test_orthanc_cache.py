@@ -8,10 +8,10 @@ import pytest_asyncio
 
 from pacs.adapter import Pacs
 from pacs.address import PacsAddress
-from pacs.caching.orthanc_ids import orthanc_id
-from pacs.caching.orthanc_series import SERIES_KEYWORDS
 from pacs.caching.states import SeriesRef
 from pacs.errors import NotFound
+from pacs.orthanc.ids import orthanc_id
+from pacs.orthanc.series import SERIES_KEYWORDS
 from tests.pacs.caching.behind import FIELDS, Behind, tree
 from tests.pacs.caching.test_truth import *  # noqa: F403  # tests
 from tests.pacs.caching.test_truth import content, numbers

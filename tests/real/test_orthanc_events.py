@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from graph.settings import Settings
 from pacs.address import PacsAddress
 from pacs.dicomweb import DicomWeb
-from pacs.orthanc import Orthanc as OrthancRest
+from pacs.orthanc.api import Orthanc as OrthancRest
 from persistence.store import open_store
 from tests.graph.api import Api, Subscriber, subscribe
 from tests.graph.conftest import serving

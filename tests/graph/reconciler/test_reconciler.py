@@ -14,7 +14,7 @@ from pacs.address import PacsAddress
 from pacs.announcement import Announcement
 from pacs.dicomweb import DicomWeb
 from pacs.errors import PacsFault, PacsUnavailable
-from pacs.orthanc import Orthanc
+from pacs.orthanc.api import Orthanc
 from persistence.errors import StoreUnavailable
 from persistence.feed import ExamFeed
 from persistence.records import NewExamEvent, now

@@ -11,9 +11,9 @@ import pytest
 import pytest_asyncio
 
 from pacs.adapter import Pacs
-from pacs.answer import Answer
 from pacs.attributes import Dataset
 from pacs.caching.states import SeriesRef
+from pacs.client.answer import Answer
 from pacs.dicomweb import DicomWeb
 from pacs.errors import NoPicture, NotFound
 from tests.pacs.caching.behind import Behind, alone, embedded, tree

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from pacs.attributes import Dataset, tag
-from pacs.caching.orthanc_states import OrthancWitness
 from pacs.caching.states import SeriesRef, State
 from pacs.caching.witnesses import ChosenWitness
 from pacs.dicomweb import DicomWeb
 from pacs.errors import PacsTimeout, PacsUnavailable
+from pacs.orthanc.states import OrthancWitness
 from tests.pacs.scripted import Exchange, scripted_pacs
 
 SERIES = SeriesRef("1.2", "1.2.3", Dataset({tag("NumberOfSeriesRelatedInstances"): {"vr": "IS", "Value": [7]}}))

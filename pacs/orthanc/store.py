@@ -10,10 +10,10 @@ from enum import Enum
 from functools import partial
 from typing import Any
 
-from pacs.answer import Answer
 from pacs.blocks import BLOCK_BYTES, blocks_of, read_ahead
+from pacs.client.answer import Answer
 from pacs.errors import NotFound, PacsFault, PacsUnauthorized, PacsUnavailable
-from pacs.orthanc_door import OrthancDoor
+from pacs.orthanc.door import OrthancDoor
 from pacs.stow import DICOM, NewObject
 
 _LEAST_BYTES = 256 * 1024

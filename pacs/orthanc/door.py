@@ -6,7 +6,7 @@ from pacs.address import PacsAddress
 from pacs.caching.flights import Flights
 from pacs.dicomweb import DicomWeb
 from pacs.errors import NotFound, PacsUnauthorized, PacsUnavailable
-from pacs.orthanc import Orthanc
+from pacs.orthanc.api import Orthanc
 
 log = structlog.get_logger(__name__)
 

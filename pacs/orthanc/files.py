@@ -10,11 +10,11 @@ from typing import Any
 
 import orjson
 
-from pacs.answer import Answer
+from pacs.client.answer import Answer
 from pacs.dicomweb import pieces
 from pacs.errors import NotFound, PacsFault, PacsUnauthorized, PacsUnavailable
-from pacs.orthanc_door import OrthancDoor
-from pacs.orthanc_json import IDENTIFIER
+from pacs.orthanc.door import OrthancDoor
+from pacs.orthanc.json import IDENTIFIER
 from pacs.retrieved import checked, length_of
 from pacs.studies import ObjectFile
 from pacs.uids import is_uid

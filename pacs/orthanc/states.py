@@ -16,12 +16,12 @@ from cachetools import LRUCache
 
 from pacs.attributes import Dataset, KeptDataset, tag
 from pacs.caching.flights import Flights
-from pacs.caching.orthanc_ids import orthanc_id
-from pacs.caching.orthanc_series import SERIES_KEYWORDS, OrthancSeries
-from pacs.caching.orthanc_tags import IndexTags, elements
 from pacs.caching.states import COUNTED, SeriesRef, State
 from pacs.dicomweb import DicomWeb
 from pacs.errors import NotFound, PacsFault, PacsUnauthorized
+from pacs.orthanc.ids import orthanc_id
+from pacs.orthanc.series import SERIES_KEYWORDS, OrthancSeries
+from pacs.orthanc.tags import IndexTags, elements
 
 _REMEMBERED = 10_000
 _AT_ONCE = 2

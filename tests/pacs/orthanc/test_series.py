@@ -5,9 +5,9 @@ from typing import Any
 import orjson
 import pytest
 
-from pacs.caching.orthanc_ids import orthanc_id
-from pacs.caching.orthanc_series import OrthancSeries
 from pacs.dicomweb import DicomWeb
+from pacs.orthanc.ids import orthanc_id
+from pacs.orthanc.series import OrthancSeries
 from tests.pacs.scripted import scripted_pacs
 
 STUDY = "1.2.3"

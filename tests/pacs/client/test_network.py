@@ -11,7 +11,7 @@ import httpcore
 import pytest
 import uvloop
 
-from pacs.network import Network
+from pacs.client.network import Network
 from tests.certificates import Authority
 from tests.sockets import listening
 

@@ -8,8 +8,8 @@ import httpcore
 import httpx
 
 from pacs.address import PacsAddress
-from pacs.connections import Exchange, Pool, current_exchange
-from pacs.network import Network
+from pacs.client.connections import Exchange, Pool, current_exchange
+from pacs.client.network import Network
 
 _KEEP_ALIVE_SECONDS = 0.9  # Orthanc closes idle connections after 1 s
 

@@ -10,12 +10,12 @@ from typing import Any
 
 import orjson
 
-from pacs.answer import Answer
 from pacs.attributes import Dataset, tag
-from pacs.caching.orthanc_ids import orthanc_id
-from pacs.caching.orthanc_tags import IndexTags, elements
+from pacs.client.answer import Answer
 from pacs.dicomweb import DicomWeb
 from pacs.errors import PacsError, PacsTimeout
+from pacs.orthanc.ids import orthanc_id
+from pacs.orthanc.tags import IndexTags, elements
 from pacs.uids import is_uid
 
 _VRS = {"SeriesInstanceUID": "UI", "Modality": "CS", "SeriesNumber": "IS", "SeriesDescription": "LO",

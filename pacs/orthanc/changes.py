@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Literal, Self
 
-from pacs.orthanc_json import identifier, mapping, odd, text
+from pacs.orthanc.json import identifier, mapping, odd, text
 
 Level = Literal["studies", "instances"]
 _OF_EXAMS: Mapping[str, Level] = {"NewInstance": "instances", "NewStudy": "studies", "StableStudy": "studies"}

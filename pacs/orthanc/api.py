@@ -9,8 +9,8 @@ from urllib.parse import urlsplit, urlunsplit
 from pacs.address import PacsAddress
 from pacs.dicomweb import DicomWeb
 from pacs.errors import NotFound, PacsFault
-from pacs.orthanc_changes import Change, Changes
-from pacs.orthanc_json import identifier, mapping, odd, text
+from pacs.orthanc.changes import Change, Changes
+from pacs.orthanc.json import identifier, mapping, odd, text
 
 _STUDY_FIELDS = (
     "StudyInstanceUID",

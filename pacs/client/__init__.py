@@ -1,0 +1,1 @@
+"""The HTTP client of a PACS's servers: connections, exchanges, and what goes wrong with them."""
