@@ -1,5 +1,6 @@
 """The page at GET /graphql in a real browser: a query, an upload, a subscription."""
 
+import asyncio
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -53,10 +54,11 @@ async def test_a_newcomer_tries_everything_in_the_page(settings: Settings, tmp_p
         await page.until("!document.querySelector('#stop').hidden")
         async with httpx.AsyncClient(base_url=url) as pacs:
             body = {"StudyInstanceUID": exam.study, "PatientID": exam.patient_id}
-            for _ in range(50):  # until the subscription has begun
-                await pacs.post("/new-exam-callback", json=body)
+            for number in range(1, 51):  # until the subscription has begun; the same announcement is one event
+                await pacs.post("/new-exam-callback", json=body | {"NumberOfStudyRelatedInstances": number})
                 if exam.study in await page.run("document.querySelector('#result').textContent"):
                     break
+                await asyncio.sleep(0.05)
         await shown(page, exam.study)
         if folder := os.environ.get("SCREENSHOTS"):
             await page.screenshot(Path(folder) / "explorer.png")
