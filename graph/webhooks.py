@@ -8,7 +8,6 @@ it, and writes the outcome; what a dead replica had claimed is due again when it
 import asyncio
 import contextlib
 from collections.abc import Sequence
-from datetime import timedelta
 from functools import partial
 
 import structlog
@@ -18,7 +17,7 @@ from graph.webhook_messages import GONE, SCHEDULE_SECONDS, outcome, signer
 from graph.webhook_poster import Poster
 from persistence.errors import CursorExpired
 from persistence.feed import ExamFeed
-from persistence.records import WEBHOOK_CURSOR, DeliveryState, WebhookDelivery, now
+from persistence.records import LONGEST_WAIT, WEBHOOK_CURSOR, DeliveryState, WebhookDelivery, now
 from persistence.store import Store
 
 log = structlog.get_logger(__name__)
@@ -28,8 +27,6 @@ _LEASE_SECONDS = 60
 _AT_ONCE = 8
 _GRACE_SECONDS = 5
 _PAGE = 100
-_EVER = timedelta(seconds=2 * max(SCHEDULE_SECONDS))
-"""Nothing waits for longer until its next attempt."""
 
 
 class Deliverer:
@@ -92,7 +89,8 @@ class Deliverer:
         while page := await self._store.deliveries(limit=_PAGE, state=DeliveryState.PENDING, before=before):
             before = page[-1].id
             for url in {delivery.url for delivery in page} - self._planned.keys():
-                while delivery := await self._store.claim_delivery(url, now() + _EVER, lease_seconds=_LEASE_SECONDS):
+                end = now() + LONGEST_WAIT
+                while delivery := await self._store.claim_delivery(url, end, lease_seconds=_LEASE_SECONDS):
                     await self._fail(delivery, "the receiver is no longer in CALLBACK_URLS")
 
     async def _dispatch(self) -> None:

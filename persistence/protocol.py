@@ -113,6 +113,8 @@ class WebhookDeliveries(Protocol):
     async def claim_delivery(self, url: str, now: datetime, *, lease_seconds: float) -> WebhookDelivery | None:
         """The longest due pending delivery to `url`, leased to the caller; `None` when none is due.
 
+        One that is due later than `LONGEST_WAIT` from now is due as well: the clock was ahead when it was planned.
+
         Until the lease ends nobody else gets it; if it has not been settled by then, it is due again.
         """
         ...

@@ -81,6 +81,10 @@ class DeliveryState(StrEnum):
     FAILED = "FAILED"
 
 
+LONGEST_WAIT = timedelta(days=2)
+"""No attempt waits for longer: what is due later than so long from now was planned while the clock was ahead."""
+
+
 class WebhookDelivery(Record):
     """One event for one receiver; ids sort by event."""
 

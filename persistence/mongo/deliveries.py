@@ -11,7 +11,7 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError
 from persistence.mongo.collections import DisabledWebhookDocument, WebhookDeliveryDocument
 from persistence.mongo.confirmation import confirmed, duplicates
 from persistence.mongo.documents import Documents
-from persistence.records import MAX_SEQUENCE, DeliveryState, WebhookDelivery, delivery_prefix
+from persistence.records import LONGEST_WAIT, MAX_SEQUENCE, DeliveryState, WebhookDelivery, delivery_prefix
 
 _RECORDS = Documents(WebhookDelivery)
 _AGAIN = {"state": DeliveryState.PENDING, "attempts": 0, "delivered_at": None, "claim": None}
@@ -33,13 +33,19 @@ class MongoWebhookDeliveries:
 
     async def claim_delivery(self, url: str, now: datetime, *, lease_seconds: float) -> WebhookDelivery | None:
         """The longest due pending delivery to `url`, leased to the caller."""
-        due = {"url": url, "state": DeliveryState.PENDING, "next_attempt_at": {"$lte": now}}
         lease = {"claim": uuid.uuid4().hex, "next_attempt_at": now + timedelta(seconds=lease_seconds)}
-        with confirmed():
-            claimed = await WebhookDeliveryDocument.get_pymongo_collection().find_one_and_update(
-                due, {"$set": lease}, sort=[("next_attempt_at", ASCENDING)], return_document=ReturnDocument.AFTER
-            )
-        return _RECORDS.record(claimed)
+        for due in ({"$lte": now}, {"$gt": now + LONGEST_WAIT}):
+            pending = {"url": url, "state": DeliveryState.PENDING, "next_attempt_at": due}
+            with confirmed():
+                claimed = await WebhookDeliveryDocument.get_pymongo_collection().find_one_and_update(
+                    pending,
+                    {"$set": lease},
+                    sort=[("next_attempt_at", ASCENDING)],
+                    return_document=ReturnDocument.AFTER,
+                )
+            if claimed is not None:
+                return _RECORDS.record(claimed)
+        return None
 
     async def settle_delivery(self, delivery: WebhookDelivery) -> bool:
         """Writes the outcome of a claimed delivery and ends the lease; false if the lease was lost."""

@@ -5,13 +5,22 @@ import uuid
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from persistence.records import MAX_SEQUENCE, DeliveryState, WebhookDelivery, delivery_prefix, to_milliseconds
+from persistence.records import (
+    LONGEST_WAIT,
+    MAX_SEQUENCE,
+    DeliveryState,
+    WebhookDelivery,
+    delivery_prefix,
+    to_milliseconds,
+)
 from persistence.sqlite.rows import Rows
 from persistence.sqlite.table import Table
 
 _ROWS = Rows("webhook_deliveries", WebhookDelivery, ("next_attempt_at", "delivered_at"))
 _BY_ID = _ROWS.select + "WHERE id = ?"
-_DUE = _ROWS.select + "WHERE url = ? AND state = 'PENDING' AND next_attempt_at <= ? ORDER BY next_attempt_at LIMIT 1"
+_PENDING = _ROWS.select + "WHERE url = :url AND state = 'PENDING' AND next_attempt_at "
+_DUE = tuple(_PENDING + when + " ORDER BY next_attempt_at LIMIT 1" for when in ("<= :now", "> :latest"))
+"""Two, since of an OR SQLite would read all that waits."""
 _OLDEST = _ROWS.select + "WHERE state = 'PENDING' ORDER BY id LIMIT 1"
 _LEASE = "UPDATE webhook_deliveries SET claim = ?, next_attempt_at = ? WHERE id = ?"
 _SETTLE = """
@@ -36,14 +45,18 @@ class SqliteWebhookDeliveries(Table):
 
     async def claim_delivery(self, url: str, now: datetime, *, lease_seconds: float) -> WebhookDelivery | None:
         """The longest due pending delivery to `url`, leased to the caller."""
-        due = (url, to_milliseconds(now))
-        found = await self._database.read(lambda connection: connection.execute(_DUE, due).fetchone())
-        if found is None:  # the common case needs no turn of the writer
+        due = {"url": url, "now": to_milliseconds(now), "latest": to_milliseconds(now + LONGEST_WAIT)}
+
+        def find(connection: sqlite3.Connection) -> WebhookDelivery | None:
+            found = (connection.execute(select, due).fetchone() for select in _DUE)
+            return _ROWS.record(next(filter(None, found), None))
+
+        if await self._database.read(find) is None:  # the common case needs no turn of the writer
             return None
         lease_end, claim = to_milliseconds(now + timedelta(seconds=lease_seconds)), uuid.uuid4().hex
 
         def take(connection: sqlite3.Connection) -> WebhookDelivery | None:
-            delivery = _ROWS.record(connection.execute(_DUE, due).fetchone())
+            delivery = find(connection)
             if delivery is None:
                 return None
             connection.execute(_LEASE, (claim, lease_end, delivery.id))

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from graph.webhook_messages import SCHEDULE_SECONDS, Answer, outcome, signer
-from persistence.records import DeliveryState, WebhookDelivery
+from persistence.records import LONGEST_WAIT, DeliveryState, WebhookDelivery
 
 NOON = datetime(2025, 3, 14, 12, tzinfo=UTC)
 PENDING = WebhookDelivery.plan(1, "http://receiver.example/", NOON).model_copy(update={"claim": "mine"})
@@ -35,6 +35,7 @@ def test_the_waits_grow_to_a_day_and_then_it_has_failed() -> None:
         due = after(Answer(500), attempts).next_attempt_at
         assert due is not None
         assert seconds <= (due - NOON).total_seconds() <= seconds * 1.1
+        assert due - NOON < LONGEST_WAIT
     last = after(Answer(500), len(SCHEDULE_SECONDS) - 1)
     assert (last.state, last.next_attempt_at, last.attempts) == (DeliveryState.FAILED, None, 10)
 

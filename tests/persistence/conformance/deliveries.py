@@ -3,7 +3,7 @@
 import asyncio
 from datetime import datetime, timedelta
 
-from persistence.records import MAX_SEQUENCE, DeliveryState, WebhookDelivery
+from persistence.records import LONGEST_WAIT, MAX_SEQUENCE, DeliveryState, WebhookDelivery
 from persistence.store import Store
 from tests.persistence.conformance import Reopen
 from tests.persistence.events import NOON
@@ -44,6 +44,12 @@ class WebhookDeliveriesConformance:
         assert claimed is not None
         assert (claimed.event_sequence, claimed.url, claimed.next_attempt_at) == (2, A, later(70))
         assert claimed.claim
+
+    async def test_what_was_planned_while_the_clock_was_ahead_does_not_wait_for_it(self, store: Store) -> None:
+        ahead = NOON + LONGEST_WAIT
+        await store.plan_deliveries(plan(1, due_at=ahead) + plan(2, due_at=ahead + timedelta(days=999)) + plan(3))
+        claimed = [await store.claim_delivery(A, NOON, lease_seconds=60) for _ in range(3)]
+        assert [delivery and delivery.event_sequence for delivery in claimed] == [3, 2, None]
 
     async def test_of_sixteen_workers_none_gets_what_another_has(self, store: Store) -> None:
         await store.plan_deliveries(plan(*range(1, 51)))
