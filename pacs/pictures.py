@@ -42,7 +42,7 @@ class Pictures:
         self.renderer = Renderer()
         self._ways = PictureWays(web, retrieve, small_files, self.renderer)
         self._cache = cache
-        self._states: TTLCache[tuple[str, str], State | None] = TTLCache(_REMEMBERED, _STATE_LASTS_SECONDS)
+        self._states: TTLCache[tuple[str, str, str | None], State | None] = TTLCache(_REMEMBERED, _STATE_LASTS_SECONDS)
         self._flights = Flights()
         self._gate = asyncio.Semaphore(_AT_ONCE)
 
@@ -54,16 +54,27 @@ class Pictures:
         """From now on nobody joins the making of a picture that is under way: its object may have changed."""
         self._flights.part()
 
-    async def thumbnail(self, study: str, series: str, instance: str, size: int, turn: Turn = _NO_TURN) -> Thumbnail:
+    async def thumbnail(
+        self,
+        study: str,
+        series: str,
+        instance: str,
+        size: int,
+        turn: Turn = _NO_TURN,
+        *,
+        patient_id: str | None = None,
+    ) -> Thumbnail:
         """A JPEG of at most `size` pixels a side. `NoPicture` says why there is none; and the errors of the PACS.
 
-        Where it must be made first, that is done within `turn`.
+        Where it must be made first, that is done within `turn`. `patient_id`, where it is known, is whose the object
+        is: that one patient alone has the series is not believed on the word of another's request.
         """
         key = Key(study, series, (instance, size))
-        state = None if self._cache.holds(key) else self._states.get((study, series))
+        asked = study, series, patient_id
+        state = None if self._cache.holds(key) else self._states.get(asked)
         if state is None:
             state = await self._cache.state(SeriesRef(study, series))
-            self._states[study, series] = state
+            self._states[asked] = state
             kept: Thumbnail | NoPictureReason | None = self._cache.get(key, state)
             if kept is not None:
                 return _shown(kept)

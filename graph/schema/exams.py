@@ -88,7 +88,8 @@ class Instance:
         place = self.study_instance_uid, self.series_instance_uid, self.sop_instance_uid
         try:
             turn = info.context.services.pictures.of(info.context.client)
-            picture = await info.context.pacs.pictures.thumbnail(*place, size, turn)
+            pictures, patient_id = info.context.pacs.pictures, self.scope.patient_id or None
+            picture = await pictures.thumbnail(*place, size, turn, patient_id=patient_id)
         except NoPicture as error:
             if error.transient:
                 raise

@@ -155,7 +155,8 @@ class OrthancWitness:
         only = self._only.get(place)
         if only is None or not last or not last.number or only.last != last:
             found = await self._flights.join_next(("lookup", series.series), lambda: self._lookup(series.series))
-            ids = [one.get("ID") for one in found if isinstance(one, Mapping) and one.get("Type") == "Series"]
+            rows = [one for one in found if isinstance(one, Mapping)] if isinstance(found, list) else []
+            ids = [one.get("ID") for one in rows if one.get("Type") == "Series"]
             if len(ids) != 1 or not isinstance(ids[0], str):
                 return None
             only = self._only[place] = _Only(last, ids[0])

@@ -61,6 +61,18 @@ async def test_a_picture_that_is_kept_is_nobodys_once_another_patient_has_its_ui
     assert (await pacs.pictures.thumbnail(*place, 16)).body not in kept
 
 
+async def test_the_first_picture_of_a_patient_is_not_made_on_the_word_of_anothers_request(
+    behind: Behind, pacs: Pacs, images: list[Sample]
+) -> None:
+    first = images[0]
+    place = first.study, first.series, first.instance
+    await pacs.pictures.thumbnail(*place, 16, patient_id=first.patient_id)
+
+    await behind.store(Exam("somebody else", first.study).image(first.series, SOPInstanceUID=first.instance))
+    with pytest.raises(NotFound):
+        await pacs.pictures.thumbnail(*place, 8, patient_id="somebody else")
+
+
 async def test_what_orthanc_has_in_its_index_is_not_searched_for(
     behind: Behind, pacs: Pacs, images: list[Sample]
 ) -> None:

@@ -70,6 +70,14 @@ async def test_another_database_with_as_many_changes_is_another() -> None:
     assert before[0] == before[1] != after
 
 
+@pytest.mark.parametrize("found", [None, {}, "x", [1], [{"Type": "Series"}]])
+async def test_a_series_that_is_not_named_has_no_state(found: Any) -> None:
+    async with scripted_pacs(lambda exchange: exchange.json(found)) as pacs:
+        web = DicomWeb(pacs.address())
+        assert await OrthancWitness(web).state(SERIES, None) is None
+        await web.aclose()
+
+
 @pytest.mark.parametrize("number", ["1\\2", "1.0", "1e3", "99999999999", "1_0", "\u0661", 7, ["7"]])
 async def test_a_number_that_may_be_read_otherwise_is_left_to_a_search(number: Any) -> None:
     tags = {"SOPInstanceUID": "1.2.3.4", "InstanceNumber": number}
