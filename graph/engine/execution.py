@@ -10,6 +10,7 @@ from graphql.pyutils import Path
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from graph.engine.errors import request_error
+from graph.engine.ordered_errors import OrderedErrors
 from graph.engine.plans import Plans, current_plans
 from graph.engine.rows import Rows
 from graph.engine.selections import Completion
@@ -60,6 +61,7 @@ class CompiledExecutor(ContractExecutor):
         super().__init__(*args, **kwargs)
         self._plans = current_plans.get() or Plans()
         self._turn = asyncio.Lock()
+        self.collected_errors = OrderedErrors()
         self._may_compile = not (self.middleware_manager and self.middleware_manager.middlewares)
 
     def complete_object_value(

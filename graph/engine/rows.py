@@ -10,11 +10,13 @@ from graphql.execution import Executor
 from graphql.execution.collect_fields import FieldDetails
 from graphql.pyutils import Path, gather_with_cancel
 
+from graph.engine.ordered_errors import OrderedErrors, Place
 from graph.engine.selections import Completion
 
 _LONG_LIST = 50
-"""Rows beyond which a list is completed in turns. Its errors may then stand behind those of its siblings, and among
-several within a place that becomes null another may be told; neither order is promised (GraphQL specification, §6.4.4).
+"""Rows beyond which a list is completed in turns. Its errors stand where graphql-core has them, but those of rows that
+are awaited, whose order follows from the waiting; among several within a place that becomes null another may be told.
+Neither is promised (GraphQL specification, §6.4.4).
 """
 _ROWS_A_TURN = 50
 _LONGEST_TURN_SECONDS = 0.003
@@ -46,18 +48,25 @@ class Rows:
 
     def complete(self, items: Sequence[Any], turn: asyncio.Lock) -> Any:
         """The list's JSON, or who makes it; long lists of one request share `turn`."""
-        if len(items) > _LONG_LIST:
-            return self._complete_in_turns(items, turn)
+        errors = self._executor.collected_errors
+        if len(items) > _LONG_LIST and isinstance(errors, OrderedErrors):  # not of a subscription
+            return self._complete_in_turns(items, turn, errors, errors.place())
         for index, item in enumerate(items):
             self._add(index, item)
         return self._wait() if self._awaited else self._completed
 
-    async def _complete_in_turns(self, items: Sequence[Any], turn: asyncio.Lock) -> list[Any]:
+    async def _complete_in_turns(
+        self, items: Sequence[Any], turn: asyncio.Lock, errors: OrderedErrors, place: Place
+    ) -> list[Any]:
         """The same, with pauses in which other requests get their turn."""
         async with turn:
             turn_began = time.perf_counter()
             for index, item in enumerate(items, start=1):
-                self._add(index - 1, item)
+                try:
+                    self._completed.append(self._plan(item))
+                except Exception:  # as in `_add`
+                    with errors.at(place):
+                        self._add_the_normal_way(index - 1, item)
                 is_time_to_ask = index % _ROWS_A_TURN == 0 or index == len(items)
                 if is_time_to_ask and time.perf_counter() - turn_began > _LONGEST_TURN_SECONDS:
                     await asyncio.sleep(0)

@@ -298,7 +298,10 @@ async def test_long_lists_have_the_same_data_and_the_same_errors_where_there_is_
 
 
 def visible(content: bytes) -> tuple[bytes, list[bytes]]:
-    """The data, and the errors but for those within a place that is null because of another error."""
+    """The data, and the errors but for those within a place that is null because of another error.
+
+    In any order: that of errors of what is awaited follows from the waiting.
+    """
     body = json.loads(content)
     errors = [error for error in body["errors"] if not is_within_null(body["data"], error.get("path", []))]
     return encode(body["data"]), sorted(map(encode, errors))
@@ -310,6 +313,35 @@ def is_within_null(data: Any, path: list[str | int]) -> bool:
             return True
         data = data[step]
     return False
+
+
+ODD_ROWS: dict[int, dict[str, Any]] = {
+    0: {"text": ValueError("odd")},
+    3: {"text": ValueError("odd"), "number": "odd"},
+    5: {"sure_text": None},
+    7: {"number": "odd", "sure_words": None},
+    59: {"text": GraphQLError("odd"), "number": 2**40},
+}
+
+
+@pytest.mark.usefixtures("every_list_is_long")
+@pytest.mark.parametrize(
+    "query",
+    [
+        "{ row { children { text } text } b: rows { number } }",
+        "{ a: rows { number } b: rows { sureText text } c: rows { sureWords } }",
+        "{ a: rows { number children { text children { number } } } b: rows { text } }",
+        "{ a: sureRows { text } b: rows { number } }",
+    ],
+)
+async def test_errors_of_long_lists_stand_where_they_stand_in_the_normal_answer(query: str) -> None:
+    grandchildren = [*map(row, range(8)), row(8, number="odd")]
+    children = [*map(row, range(8)), row(8, text=ValueError("odd"), children=grandchildren)]
+    rows = [row(index, children=children, **ODD_ROWS.get(index, {})) for index in range(60)]
+    expected, _ = await answer(NORMAL, query, None, rows)
+    found, _ = await answer(COMPILED, query, None, rows)
+    assert found == expected
+    assert len(json.loads(found)["errors"]) >= 3
 
 
 def row(index: int, **changes: Any) -> Data:
