@@ -55,6 +55,7 @@ def _refusal(error: GraphQLError) -> GraphQLError:
 class CompiledExecutor(ContractExecutor):
     """An executor that completes plain selections by compiled functions, and everything else as graphql-core does."""
 
+    collected_errors: OrderedErrors
     _plans: Plans
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -63,6 +64,12 @@ class CompiledExecutor(ContractExecutor):
         self._turn = asyncio.Lock()
         self.collected_errors = OrderedErrors()
         self._may_compile = not (self.middleware_manager and self.middleware_manager.middlewares)
+
+    def build_per_event_executor(self, payload: Any) -> Any:
+        """The executor of one event of a subscription; see `graphql.execution.Executor.build_per_event_executor`."""
+        executor = super().build_per_event_executor(payload)
+        executor.collected_errors = OrderedErrors()
+        return executor
 
     def complete_object_value(
         self,
@@ -97,7 +104,7 @@ class CompiledExecutor(ContractExecutor):
         if plan is None:
             return super().complete_list_value(return_type, field_details_list, info, path, result, position_context)
         rows = Rows(self, plan, return_type, field_details_list, info, path, position_context)
-        return rows.complete(result, self._turn)
+        return rows.complete(result, self._turn, self.collected_errors)
 
     def _plan_of_list(self, type_: GraphQLList[Any], details: list[FieldDetails], result: Any) -> Completion | None:
         item_type = type_.of_type.of_type if isinstance(type_.of_type, GraphQLNonNull) else type_.of_type

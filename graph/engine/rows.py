@@ -46,10 +46,9 @@ class Rows:
         self._completed: list[Any] = []
         self._awaited: dict[int, Awaitable[Any]] = {}
 
-    def complete(self, items: Sequence[Any], turn: asyncio.Lock) -> Any:
-        """The list's JSON, or who makes it; long lists of one request share `turn`."""
-        errors = self._executor.collected_errors
-        if len(items) > _LONG_LIST and isinstance(errors, OrderedErrors):  # not of a subscription
+    def complete(self, items: Sequence[Any], turn: asyncio.Lock, errors: OrderedErrors) -> Any:
+        """The list's JSON, or who makes it; long lists of one request share `turn`, and keep their place in `errors`."""
+        if len(items) > _LONG_LIST:
             return self._complete_in_turns(items, turn, errors, errors.place())
         for index, item in enumerate(items):
             self._add(index, item)

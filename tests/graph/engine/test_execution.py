@@ -4,7 +4,7 @@ import asyncio
 import gc
 import json
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from datetime import date
 from enum import Enum
 from typing import Any, NewType
@@ -95,9 +95,16 @@ class Query:
         return next(iter(info.context["rows"]), None)
 
 
+@strawberry.type
+class Subscription:
+    @strawberry.subscription
+    async def event(self) -> AsyncIterator[Query]:
+        yield Query()
+
+
 def schema(compiled: bool) -> ContractSchema:
     scalars: dict[object, Any] = {Text: strawberry.scalar(name="Text", serialize=_shout)}
-    return build_schema(Query, types=[Plain], scalars=scalars, compiled_selections=compiled)
+    return build_schema(Query, subscription=Subscription, types=[Plain], scalars=scalars, compiled_selections=compiled)
 
 
 NORMAL, COMPILED = schema(compiled=False), schema(compiled=True)
@@ -342,6 +349,35 @@ async def test_errors_of_long_lists_stand_where_they_stand_in_the_normal_answer(
     found, _ = await answer(COMPILED, query, None, rows)
     assert found == expected
     assert len(json.loads(found)["errors"]) >= 3
+
+
+@pytest.mark.usefixtures("every_list_is_long")
+async def test_long_lists_of_an_event_let_others_work_and_tell_their_errors_in_order() -> None:
+    rows = [row(index, **ODD_ROWS.get(index, {})) for index in range(60)]
+    query = "subscription { event { a: rows { number } b: rows { sureText text } } }"
+    expected, _ = await event(NORMAL, query, rows)
+    found, turns = await event(COMPILED, query, rows)
+    assert found == expected
+    assert turns > len(rows)
+
+
+async def event(schema: ContractSchema, query: str, rows: Any) -> tuple[bytes, int]:
+    """The first event, and how often others had their turn until it came."""
+    logs.request_id.set("fixed")
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    task = asyncio.create_task(others())
+    stream: Any = await schema.subscribe(query, context_value={"rows": rows})
+    result = await anext(stream)
+    await stream.aclose()
+    task.cancel()
+    return encode({"data": result.data, "errors": [error.formatted for error in result.errors or ()]}), turns
 
 
 def row(index: int, **changes: Any) -> Data:
