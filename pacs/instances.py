@@ -99,12 +99,14 @@ class InstanceReader:
     async def _try_metadata(
         self, patient_id: str, ref: SeriesRef, include: frozenset[str]
     ) -> tuple[list[Dataset], float]:
-        """The instances of a series, and how long the metadata took for each; they may have to be searched for."""
+        """The instances of a series, and how long its metadata took for each: for ever, where they are not whole."""
         began = time.perf_counter()
         try:
             async with asyncio.timeout(_LONGEST_PROBE_SECONDS):
-                rows = await self._by_metadata(patient_id, ref, include)
+                rows = await self._metadata(patient_id, ref, include)
         except (PacsError, TimeoutError):
+            rows = None
+        if rows is None:
             return await self._search_for(patient_id, [ref], include), math.inf
         return rows, _each(began, rows)
 
@@ -115,20 +117,24 @@ class InstanceReader:
         return bool(ref.study) and ref.row is not None and is_small and self._metadata_seconds < self._search_seconds
 
     async def _by_metadata(self, patient_id: str, ref: SeriesRef, include: frozenset[str]) -> list[Dataset]:
-        """What is not there, not the patient's or not as much as was counted is searched for after all."""
+        async with self._gate:
+            rows = await self._metadata(patient_id, ref, include)
+        return await self._search_for(patient_id, [ref], include) if rows is None else rows
+
+    async def _metadata(self, patient_id: str, ref: SeriesRef, include: frozenset[str]) -> list[Dataset] | None:
+        """The instances by their metadata; None where these are not there, not the patient's or not all."""
         keywords = include | ALWAYS
         wanted = {"PatientID": patient_id, "StudyInstanceUID": ref.study, "SeriesInstanceUID": ref.series}
         match = Match(dict(wanted))
+        path = f"studies/{ref.study}/series/{ref.series}/metadata"
         try:
-            async with self._gate:
-                path = f"studies/{ref.study}/series/{ref.series}/metadata"
-                json, bytes_ = await self._web.metadata(path, frozenset(map(tag, keywords)))
+            json, bytes_ = await self._web.metadata(path, frozenset(map(tag, keywords)))
         except (NotFound, PacsFault):
-            json, bytes_ = [], 0
+            return None
         if json and not self._metadata_bytes:
             self._metadata_bytes = bytes_ // len(json)
         rows = compact((row for row in map(Dataset, json) if match.accepts(row)), keywords)
-        return rows if len(rows) == _count(ref) else await self._search_for(patient_id, [ref], include)
+        return rows if len(rows) == _count(ref) else None
 
     async def _by_search(self, patient_id: str, batch: list[SeriesRef], include: frozenset[str]) -> list[Dataset]:
         async with self._gate:

@@ -47,7 +47,7 @@ class Rows:
         self._awaited: dict[int, Awaitable[Any]] = {}
 
     def complete(self, items: Sequence[Any], turn: asyncio.Lock, errors: OrderedErrors) -> Any:
-        """The list's JSON, or who makes it; long lists of one request share `turn`, and keep their place in `errors`."""
+        """The list's JSON, or who makes it; long lists of one request share `turn`, and have places in `errors`."""
         if len(items) > _LONG_LIST:
             return self._complete_in_turns(items, turn, errors, errors.place())
         for index, item in enumerate(items):

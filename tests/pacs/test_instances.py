@@ -53,7 +53,8 @@ class Server:
     async def search(self, patient_id: str, uids: Any, include: Any) -> list[Dataset]:
         """QIDO-RS."""
         self.searched.append(list(uids))
-        await asyncio.sleep(_SLOW_SECONDS if self.slow == "search" else 0)
+        is_slow = self.slow == "search" or (self.slow == "first search" and len(self.searched) == 1)
+        await asyncio.sleep(_SLOW_SECONDS if is_slow else 0)
         return [row for one in self.series if one.series in uids for row in rows(one)]
 
     async def read(self, reader: InstanceReader, include: frozenset[str] = FIELDS) -> int:
@@ -146,6 +147,8 @@ async def test_metadata_that_is_not_as_it_should_be_is_searched_for_after_all(ho
         pytest.param({"error": PacsUnavailable("a gateway is missing")}, id="it cannot be reached"),
         pytest.param({"error": PacsTimeout("silence")}, id="it takes the whole of its time"),
         pytest.param({"slow": "endless metadata"}, id="it takes longer than is waited for"),
+        pytest.param({"slow": "first search", "error": NotFound("none")}, id="there is none, and the PACS was cold"),
+        pytest.param({"slow": "first search", "lost": 1}, id="it is not all, and the PACS was cold"),
     ],
 )
 async def test_a_pacs_that_fails_to_give_metadata_is_searched_ever_after(
