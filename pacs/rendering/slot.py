@@ -21,7 +21,10 @@ class Slot:
 
     async def worker(self) -> Worker | None:
         """The worker to ask now; None, and a line in the log, where none can be started."""
-        if self._worker is None or not self._worker.alive:
+        if self._worker is not None and not self._worker.alive:
+            await self._worker.stop()  # whatever it died of: what is held for it here goes as well
+            self._worker = None
+        if self._worker is None:
             self._worker = await self._started(self._start())
         elif self._worker.pictures >= self._recycle_after:
             await self._recycle(self._worker)

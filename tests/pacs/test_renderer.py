@@ -4,13 +4,16 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from pacs.errors import NO_PICTURE, NoPicture
+from pacs.rendering.process import Worker
 from pacs.rendering.request import Rendering
+from pacs.rendering.slot import Slot
 from pacs.thumbnails import Renderer
 from tests.pacs.thumbnail_files import image_dataset, save, wheel_file
 
@@ -86,6 +89,24 @@ async def test_a_worker_that_crashes_is_one_failure_and_a_new_worker(slow_file: 
         assert (await renderer.render(wheel_file("CT_small.dcm"), THUMBNAIL)).body
     finally:
         await renderer.aclose()
+
+
+@linux_only
+async def test_a_worker_that_ends_while_it_has_nothing_to_do_leaves_nothing_open() -> None:
+    slot = Slot(partial(Worker.start, 512 << 20, 10.0), recycle_after=100)
+    try:
+        worker = await slot.worker()
+        assert worker is not None
+        before = len(os.listdir("/proc/self/fd"))
+
+        os.kill(worker.pid, signal.SIGKILL)
+        while worker.alive:
+            await asyncio.sleep(0.01)
+
+        assert await slot.worker() not in (worker, None)
+        assert len(os.listdir("/proc/self/fd")) == before
+    finally:
+        await slot.close()
 
 
 @linux_only
