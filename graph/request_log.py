@@ -7,7 +7,7 @@ import time
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from graph.errors import ErrorCode
+from graph.errors import ErrorCode, translate
 from graph.logs import request_id
 from graph.routes.problems import problem
 from pacs.errors import PacsError
@@ -60,10 +60,13 @@ class _Request:
 
     async def fail(self, error: Exception, receive: Receive) -> None:
         """Logs where it happened, not what it says, which may quote a dataset; answers if there is still time."""
-        if self._status is not None and isinstance(error.__cause__, PacsError):
-            log.warning("answer broken off", reason=str(error.__cause__))  # by the PACS, in the middle of a transfer
+        cause = error.__cause__ if self._status is not None else None  # which came too late for an answer of its own
+        known = translate(cause) if isinstance(cause, OSError) else None
+        if known is not None or isinstance(cause, PacsError):
+            log.warning("answer broken off", reason=str(cause) if known is None else known.message)
         else:
-            log.error("unexpected failure", error=type(error).__name__, at=_places(error))
+            failure = cause if isinstance(cause, OSError) else error
+            log.error("unexpected failure", error=type(failure).__name__, at=_places(failure))
         if self._scope["type"] == "http" and self._status is None:
             detail = f"the request failed; its id is {self.id}"
             answer = problem(500, detail, code=ErrorCode.INTERNAL_SERVER_ERROR)
