@@ -28,7 +28,7 @@ class Fence:
     async def studies(self, search: StudySearch, include: Iterable[str]) -> list[Dataset]:
         """The patient's studies that fulfil `search`, in no order."""
         wanted = search.wanted()
-        if {"StudyDescription"} & wanted.keys():
+        if "StudyDescription" in wanted:
             include = {*include, "StudyDescription"}
         return await self._studies.search("studies", await self._match(wanted), include=include)
 

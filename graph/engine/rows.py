@@ -60,14 +60,11 @@ class Rows:
         """The same, with pauses in which other requests get their turn."""
         async with turn:
             turn_began = time.perf_counter()
-            for index, item in enumerate(items, start=1):
-                try:
-                    self._completed.append(self._plan(item))
-                except Exception:  # as in `_add`
-                    with errors.at(place):
-                        self._add_the_normal_way(index - 1, item)
-                is_time_to_ask = index % _ROWS_A_TURN == 0 or index == len(items)
-                if is_time_to_ask and time.perf_counter() - turn_began > _LONGEST_TURN_SECONDS:
+            for start in range(0, len(items), _ROWS_A_TURN):
+                with errors.at(place):
+                    for index, item in enumerate(items[start : start + _ROWS_A_TURN], start):
+                        self._add(index, item)
+                if time.perf_counter() - turn_began > _LONGEST_TURN_SECONDS:
                     await asyncio.sleep(0)
                     turn_began = time.perf_counter()
         return await self._wait()
@@ -75,7 +72,7 @@ class Rows:
     def _add(self, index: int, item: Any) -> None:
         try:
             self._completed.append(self._plan(item))
-        except Exception:  # what it was is found again, and located, the normal way
+        except Exception:  # of any resolver: the normal way meets it again, and says where it was
             self._add_the_normal_way(index, item)
 
     async def _wait(self) -> list[Any]:

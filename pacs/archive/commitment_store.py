@@ -130,7 +130,8 @@ def restart(connection: sqlite3.Connection, uid: str, now: float) -> None:
 
 
 def _select(connection: sqlite3.Connection, where: str, *parameters: object) -> list[Commitment]:
-    rows = connection.execute(f"SELECT {_COLUMNS} FROM commitment WHERE {where}", parameters)  # noqa: S608  # constants
+    select = f"SELECT {_COLUMNS} FROM commitment WHERE {where}"  # noqa: S608  # fixed conditions, bound values
+    rows = connection.execute(select, parameters)
     return [_commitment(*row) for row in rows]
 
 

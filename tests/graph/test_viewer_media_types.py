@@ -2,13 +2,13 @@
 
 import httpx
 
-from tests.graph.test_viewer_dicomweb import ROOT, client, image  # noqa: F401  # fixtures
+from tests.graph.test_viewer_dicomweb import ROOT, client, image  # noqa: F401  # pytest finds fixtures by name
 from tests.samples import Sample
 
 
 async def test_frames_of_a_kind_that_the_pacs_does_not_make_are_406(
-    client: httpx.AsyncClient,  # noqa: F811  # the fixture
-    image: Sample,  # noqa: F811  # the fixture
+    client: httpx.AsyncClient,  # noqa: F811  # pytest fills in the fixture
+    image: Sample,  # noqa: F811  # pytest fills in the fixture
 ) -> None:
     path = f"{ROOT}/studies/{image.study}/series/{image.series}/instances/{image.instance}/frames/1"
 

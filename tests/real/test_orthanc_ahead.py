@@ -9,8 +9,8 @@ from pacs.dicomweb import DicomWeb
 from pacs.errors import PacsFault
 from pacs.orthanc.ids import orthanc_id
 from tests.graph.api import Api
-from tests.graph.conftest import api, app  # noqa: F401  # fixtures
-from tests.real.on_orthanc import pacs, settings  # noqa: F401  # fixtures
+from tests.graph.conftest import api, app  # noqa: F401  # pytest finds fixtures by name
+from tests.real.on_orthanc import pacs, settings  # noqa: F401  # pytest finds fixtures by name
 from tests.samples import Exam, Sample
 
 STUDIES = "query ($p: String!) { studies(patientID: $p) { nodes { studyInstanceUID series { modality %s } } } }"
@@ -32,7 +32,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @pytest.fixture
-async def images(api: Api, asked: list[str]) -> list[Sample]:  # noqa: F811  # the fixture
+async def images(api: Api, asked: list[str]) -> list[Sample]:  # noqa: F811  # pytest fills in the fixture
     """Two studies of one patient, and another's with the UID of one of them; that the PACS is an Orthanc is known."""
     first, second = Exam(), Exam()
     second.patient_id = first.patient_id
@@ -54,7 +54,7 @@ def found(data: dict[str, Any]) -> set[str]:
 
 
 async def test_everything_is_asked_for_once_and_series_together_with_the_studies(
-    api: Api,  # noqa: F811  # the fixture
+    api: Api,  # noqa: F811  # pytest fills in the fixture
     asked: list[str],
     images: list[Sample],
 ) -> None:
@@ -79,7 +79,7 @@ async def test_everything_is_asked_for_once_and_series_together_with_the_studies
     ],
 )
 async def test_what_is_not_asked_for_is_not_read_ahead(
-    api: Api,  # noqa: F811  # the fixture
+    api: Api,  # noqa: F811  # pytest fills in the fixture
     asked: list[str],
     images: list[Sample],
     query: str,
@@ -90,7 +90,7 @@ async def test_what_is_not_asked_for_is_not_read_ahead(
 
 
 async def test_what_fails_ahead_is_read_after_all(
-    api: Api,  # noqa: F811  # the fixture
+    api: Api,  # noqa: F811  # pytest fills in the fixture
     images: list[Sample],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
