@@ -30,6 +30,11 @@ def tag(keyword: str) -> str:
     return f"{number:08X}"
 
 
+def element(vr: str, values: list[Any]) -> dict[str, Any]:
+    """An attribute in the DICOM JSON Model; an empty one has no `Value`."""
+    return {"vr": vr, "Value": values} if values else {"vr": vr}
+
+
 @dataclass(frozen=True, slots=True)
 class Name:
     """A person's name (PN) in its up to three representations, each `family^given^middle^prefix^suffix`."""

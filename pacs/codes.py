@@ -1,7 +1,6 @@
 """Items of code sequences, and the schemes of the codes in workitems."""
 
-from pacs.attributes import JSONDataset, tag
-from pacs.workitem_mwl import element
+from pacs.attributes import JSONDataset, element, tag
 
 MODALITY_SCHEME = "DCM"
 STATION_SCHEME = "99DCMAETITLE"

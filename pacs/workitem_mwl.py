@@ -4,7 +4,7 @@ import base64
 import hashlib
 from typing import Any
 
-from pacs.attributes import Dataset, JSONDataset, tag
+from pacs.attributes import Dataset, JSONDataset, element, tag
 from pacs.workitem_fields import FIELDS, MWL, Field, Values
 
 _CHARACTER_SET = "ISO_IR 192"
@@ -69,11 +69,6 @@ def complete(values: Values) -> JSONDataset:
 def short_id(uid: str) -> str:
     """An ID of 16 characters (SH) made from a UID: the same for the same UID, A-Z and 2-7."""
     return base64.b32encode(hashlib.sha256(uid.encode()).digest()).decode()[:16]
-
-
-def element(vr: str, values: list[Any]) -> dict[str, Any]:
-    """An attribute in the DICOM JSON Model; an empty one has no `Value`."""
-    return {"vr": vr, "Value": values} if values else {"vr": vr}
 
 
 def _values(place: Dataset, field: Field) -> list[Any]:

@@ -3,10 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
-from pacs.attributes import Dataset, JSONDataset, tag
+from pacs.attributes import Dataset, JSONDataset, element, tag
 from pacs.codes import MODALITY_SCHEME, STATION_NAME_SCHEME, STATION_SCHEME, code
 from pacs.workitem_fields import Values
-from pacs.workitem_mwl import element
 
 _PERFORMER_SCHEME = "99DCMPERFORMER"
 _DATE_LENGTH = 8

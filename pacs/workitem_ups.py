@@ -7,9 +7,8 @@ Type 1 or 2 for N-CREATE is there.
 from typing import Any
 
 from pacs import workitem_schedule
-from pacs.attributes import Dataset, JSONDataset, tag
+from pacs.attributes import Dataset, JSONDataset, element, tag
 from pacs.workitem_fields import FIELDS, UPS, Values
-from pacs.workitem_mwl import element
 
 _CHARACTER_SET = "ISO_IR 192"
 _PRIORITY = "MEDIUM"

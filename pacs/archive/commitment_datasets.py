@@ -5,10 +5,9 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from pacs.archive.commitment_store import Commitment, Reference
-from pacs.attributes import Dataset, JSONDataset, tag
+from pacs.attributes import Dataset, JSONDataset, element, tag
 from pacs.errors import BadAttribute
 from pacs.uids import is_uid
-from pacs.workitem_mwl import element
 
 MOST_REFERENCES = 100_000
 

@@ -6,9 +6,8 @@ PS3.4 Table CC.2.5-3 has no mapping from MPPS; each attribute goes where the UPS
 from collections.abc import Sequence
 from typing import Any
 
-from pacs.attributes import Dataset, JSONDataset, tag
+from pacs.attributes import Dataset, JSONDataset, element, tag
 from pacs.codes import MODALITY_SCHEME, STATION_NAME_SCHEME, STATION_SCHEME, code
-from pacs.workitem_mwl import element
 
 _PERFORMED = tag("UnifiedProcedureStepPerformedProcedureSequence")
 _PROGRESS = "ProcedureStepProgressInformationSequence"

@@ -18,7 +18,7 @@ from pacs.archive.matching import Key
 from pacs.archive.search import Found
 from pacs.archive.search_parameters import SEARCH_PARAMETERS, Search, parse_search
 from pacs.archive.transactions import transaction
-from pacs.attributes import JSONDataset, tag
+from pacs.attributes import JSONDataset, element, tag
 
 _PATH_KEYS = {"study": tag("StudyInstanceUID"), "series": tag("SeriesInstanceUID")}
 _RETRIEVE_URL, _MODALITIES, _UPDATED = tag("RetrieveURL"), tag("ModalitiesInStudy"), tag("StudyUpdateDateTime")
@@ -72,7 +72,7 @@ class SearchService:
                 while found := list(islice(rows, _DESCRIBED_AT_ONCE)):
                     datasets = describe(connection, found, level, tags, include_all=asked.include_all)
                     for one, dataset in zip(found, datasets, strict=True):
-                        dataset[_RETRIEVE_URL] = _texts("UR", [_url(one, level, base)])
+                        dataset[_RETRIEVE_URL] = element("UR", [_url(one, level, base)])
                     body.add(datasets)
                 return body.answer(asked.warnings)
 
@@ -132,11 +132,12 @@ def _dataset(
         dataset.update({name: value for name, value in attributes.items() if everything or name in tags})
     for counted, columns in _COUNTS.items():
         if counted <= level:
-            dataset.update({name: _number(found.row[column]) for name, column in columns.items() if name in tags})
+            wanted = ((name, found.row[column]) for name, column in columns.items() if name in tags)
+            dataset.update({name: element("IS", [count]) for name, count in wanted})
     if _UPDATED in tags:
-        dataset[_UPDATED] = _texts("DT", [f"{_moment(found.row['changed_at']):%Y%m%d%H%M%S.%f%z}"])
+        dataset[_UPDATED] = element("DT", [f"{_moment(found.row['changed_at']):%Y%m%d%H%M%S.%f%z}"])
     if _MODALITIES in tags:
-        dataset[_MODALITIES] = _texts("CS", modalities[found.row["study"]])
+        dataset[_MODALITIES] = element("CS", modalities[found.row["study"]])
     dataset.update({name: value for name, value in _CONSTANTS.items() if name in tags})
     return dataset
 
@@ -150,11 +151,3 @@ def _url(found: Found, level: Level, base: str) -> str:
 
 def _moment(seconds: float) -> dt.datetime:
     return dt.datetime.fromtimestamp(seconds, dt.UTC)
-
-
-def _number(value: int) -> dict[str, Any]:
-    return {"vr": "IS", "Value": [value]}
-
-
-def _texts(vr: str, values: list[str]) -> dict[str, Any]:
-    return {"vr": vr, "Value": values} if values else {"vr": vr}

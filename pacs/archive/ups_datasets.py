@@ -4,11 +4,10 @@ import datetime as dt
 import re
 from typing import Any
 
-from pacs.attributes import Dataset, JSONDataset, tag
+from pacs.attributes import Dataset, JSONDataset, element, tag
 from pacs.codes import code
 from pacs.errors import BadAttribute
 from pacs.workitem import WorkitemState
-from pacs.workitem_mwl import element
 from pacs.workitem_ups import TYPE_2
 
 UPS_PUSH = "1.2.840.10008.5.1.4.34.6.1"

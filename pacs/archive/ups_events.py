@@ -8,8 +8,7 @@ from enum import IntEnum
 from typing import Any
 
 from pacs.archive.ups_datasets import UPS_PUSH
-from pacs.attributes import Dataset, JSONDataset, tag
-from pacs.workitem_mwl import element
+from pacs.attributes import Dataset, JSONDataset, element, tag
 
 _MAX_WAITING = 1_000
 _AFFECTED_SOP_CLASS_UID = "00000002"

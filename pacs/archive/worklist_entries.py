@@ -14,9 +14,8 @@ from pacs import workitem_mwl, workitem_ups
 from pacs.archive import worklist_search
 from pacs.archive.filters import predicate
 from pacs.archive.matching import Key
-from pacs.attributes import Dataset, JSONDataset, tag
+from pacs.attributes import Dataset, JSONDataset, element, tag
 from pacs.workitem import WorkitemState
-from pacs.workitem_mwl import element
 
 Position = tuple[str, str]
 """Start and UID of a workitem: the order of the list."""

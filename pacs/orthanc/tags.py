@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pacs.attributes import JSONDataset, tag
+from pacs.attributes import JSONDataset, element, tag
 
 _is_number = re.compile(r"[+-]?\d{1,9}", re.ASCII).fullmatch
 """What nobody can read otherwise. Of `1\\2` a search has 1, of `1.0` and `1e3` nothing, and of numbers beyond 32 bits
@@ -32,4 +32,4 @@ class IndexTags:
 
 def elements(*told: tuple[str, str, object]) -> Iterator[tuple[str, Any]]:
     """What is known from elsewhere: keyword, VR, and value."""
-    return ((tag(keyword), {"vr": vr, "Value": [value]}) for keyword, vr, value in told)
+    return ((tag(keyword), element(vr, [value])) for keyword, vr, value in told)

@@ -9,7 +9,7 @@ import orjson
 import structlog
 
 from pacs import workitem_mwl, workitem_ups
-from pacs.attributes import Dataset, JSONDataset
+from pacs.attributes import Dataset, JSONDataset, element
 from pacs.client.answer import Answer
 from pacs.dicomweb import DICOM_JSON, DicomWeb
 from pacs.errors import NotFound, PacsFault
@@ -17,7 +17,6 @@ from pacs.queries import query
 from pacs.uids import new_uid
 from pacs.workitem import Workitem, WorkitemState
 from pacs.workitem_fields import Values
-from pacs.workitem_mwl import element
 from pacs.worklist.paging import collect, cut
 from pacs.worklist.protocol import Position, WorkitemPage, WorkitemSearch, of_study
 from pacs.worklist.refusals import already_scheduled, has_begun, not_made, nothing_scheduled

@@ -22,11 +22,10 @@ from pacs.archive.dimse.service import UNCOMPRESSED, Caller, Offered, Service
 from pacs.archive.dimse.statuses import status
 from pacs.archive.faults import report
 from pacs.attributes import Dataset as JSON
-from pacs.attributes import tag
+from pacs.attributes import element, tag
 from pacs.errors import BadAttribute, BadDicom
 from pacs.peers import Peers
 from pacs.uids import is_uid
-from pacs.workitem_mwl import element
 
 log = structlog.get_logger(__name__)
 

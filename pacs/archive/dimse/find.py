@@ -26,9 +26,8 @@ from pacs.archive.matching import Key, matcher
 from pacs.archive.qido import describe, needs_whole
 from pacs.archive.search import run
 from pacs.archive.search_parameters import Search
-from pacs.attributes import JSONDataset, tag
+from pacs.attributes import JSONDataset, element, tag
 from pacs.errors import BadQuery
-from pacs.workitem_mwl import element
 
 _READ_AT_ONCE = 5_000
 _LEVEL, _RETRIEVE_AE_TITLE = tag("QueryRetrieveLevel"), tag("RetrieveAETitle")

@@ -5,9 +5,8 @@ from typing import Any
 
 from pacs.archive.matching import LIST_VRS, Key
 from pacs.archive.normal_forms import vr_of
-from pacs.attributes import JSONDataset
+from pacs.attributes import JSONDataset, element
 from pacs.errors import BadQuery
-from pacs.workitem_mwl import element
 
 _REPRESENTATIONS = ("Alphabetic", "Ideographic", "Phonetic")
 _NO_KEYS = frozenset({"00080005", "00080201"})

@@ -16,8 +16,7 @@ from pacs.archive.dimse.service import Caller, Offered, Service
 from pacs.archive.index import Index
 from pacs.archive.matching import Key, matcher
 from pacs.archive.search_parameters import Search
-from pacs.attributes import JSONDataset, tag
-from pacs.workitem_mwl import element
+from pacs.attributes import JSONDataset, element, tag
 
 _READ_AT_ONCE = 1_000
 _SOP_CLASS, _RETRIEVE_AE_TITLE, _RETRIEVE_URL = map(tag, ("SOPClassUID", "RetrieveAETitle", "RetrieveURL"))

@@ -8,11 +8,10 @@ from pacs import workitem_mwl, workitem_ups
 from pacs.archive import worklist_entries
 from pacs.archive.dimse.identifiers import answer, keys_of
 from pacs.archive.worklist import Worklist
-from pacs.attributes import Dataset, JSONDataset, tag
+from pacs.attributes import Dataset, JSONDataset, element, tag
 from pacs.errors import BadQuery
 from pacs.workitem import WorkitemState
 from pacs.workitem_check import checked
-from pacs.workitem_mwl import element
 from tests.pacs.archive.ups_server import ups
 from tests.pacs.workitem_examples import full
 
