@@ -61,9 +61,12 @@ def new_boundary() -> str:
     return secrets.token_hex(16)
 
 
-def opening(boundary: str, content_type: str, *, first: bool = True) -> bytes:
-    """What stands before a part's body."""
-    return f"{'' if first else chr(13) + chr(10)}--{boundary}\r\nContent-Type: {content_type}\r\n\r\n".encode("ascii")
+def opening(boundary: str, content_type: str, *, first: bool = True, form_name: str | None = None) -> bytes:
+    """What stands before a part's body; `form_name` makes it the file of a form (RFC 7578 §4.2)."""
+    head = f"--{boundary}\r\n" if first else f"\r\n--{boundary}\r\n"
+    if form_name is not None:
+        head += f'Content-Disposition: form-data; name="{form_name}"; filename="{form_name}"\r\n'
+    return f"{head}Content-Type: {content_type}\r\n\r\n".encode("ascii")
 
 
 def closing(boundary: str) -> bytes:

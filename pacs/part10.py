@@ -7,7 +7,7 @@ is merely untidy is accepted as it is and named in `Part10Header.flaws`.
 
 import struct
 from collections.abc import Callable, Container, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pacs import file_meta
 from pacs.element_headers import PIXEL_DATA, Element
@@ -33,7 +33,8 @@ _UIDS = {
 }
 _ROWS, _COLUMNS, _SAMPLES, _FRAMES = 0x00280010, 0x00280011, 0x00280002, 0x00280008
 _ALLOCATED, _PHOTOMETRIC = 0x00280100, 0x00280004
-_WANTED = {*_UIDS, _ROWS, _COLUMNS, _SAMPLES, _FRAMES, _ALLOCATED, _PHOTOMETRIC}
+_PATIENT_ID = 0x00100020
+_WANTED = {*_UIDS, _PATIENT_ID, _ROWS, _COLUMNS, _SAMPLES, _FRAMES, _ALLOCATED, _PHOTOMETRIC}
 _SUBSAMPLED = {"YBR_FULL_422": (2, 3), "YBR_PARTIAL_422": (2, 3), "YBR_PARTIAL_420": (1, 2)}
 _META_FLAWS = {
     file_meta.VERSION: "FileMetaInformationVersion (0002,0001) is missing",
@@ -48,8 +49,8 @@ class Part10Header:
     """What identifies a file, and where its dataset begins (`dataset_offset`, in bytes).
 
     `application_entity` is the title of the sender, else of the source (0002,0017; 0002,0016), empty when neither is
-    told; the UIDs of study and series are empty for an object that has none. `flaws` are broken rules that do no harm,
-    in words, without values of the dataset.
+    told; `patient_id` is read as Latin-1; the UIDs of study and series are empty for an object that has none. `flaws`
+    are broken rules that do no harm, in words, without values of the dataset.
     """
 
     sop_class_uid: str
@@ -59,6 +60,7 @@ class Part10Header:
     transfer_syntax_uid: str
     dataset_offset: int
     application_entity: str = ""
+    patient_id: str = field(default="", repr=False)
     flaws: tuple[str, ...] = ()
 
 
@@ -104,6 +106,7 @@ def _header(meta: FileMeta, values: Mapping[int, str], uids: Mapping[int, str]) 
         series_instance_uid=values[_SERIES],
         transfer_syntax_uid=meta.transfer_syntax_uid,
         dataset_offset=meta.dataset_offset,
+        patient_id=values.get(_PATIENT_ID, ""),
         application_entity=meta.values.get(file_meta.SENDING_AE) or meta.values.get(file_meta.SOURCE_AE, ""),
         flaws=tuple(_flaws(meta, values, uids)),
     )

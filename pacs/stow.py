@@ -1,12 +1,12 @@
 """STOW-RS (PS3.18 §10.5) as its client: some objects in one request, and what became of each."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from pacs import multipart
 from pacs.attributes import Dataset
-from pacs.blocks import BLOCK_BYTES, blocks_of, read_ahead
+from pacs.blocks import read_ahead
+from pacs.bundle import Bundle
 from pacs.client.answer import Answer
 from pacs.client.failures import INSUFFICIENT_STORAGE, NO_SPACE
 from pacs.dicomweb import DICOM_JSON, DicomWeb
@@ -48,18 +48,15 @@ async def store(web: DicomWeb, objects: Sequence[NewObject]) -> list[PacsError |
     nothing). `Conflict` when other content is stored under its UID; `Refused` with the reason, which is None when the
     server gives none. Raises the `PacsError` that hit the request as a whole.
     """
-    boundary = multipart.new_boundary()
-    heads = [multipart.opening(boundary, DICOM, first=not number) for number in range(len(objects))]
-    tail = multipart.closing(boundary)
-    size = sum(map(len, heads)) + sum(one.size for one in objects) + len(tail)
-    async with aclosing(read_ahead(_blocks(heads, objects, tail))) as content:
+    bundle = Bundle.of([one.file for one in objects], [one.size for one in objects], DICOM)
+    async with aclosing(read_ahead(bundle.blocks())) as content:
         answer = await web.request(
             "POST",
             "studies",
             headers={
                 "Accept": DICOM_JSON,
-                "Content-Type": f'multipart/related; type="{DICOM}"; boundary={boundary}',
-                "Content-Length": str(size),
+                "Content-Type": f'multipart/related; type="{DICOM}"; boundary={bundle.boundary}',
+                "Content-Length": str(bundle.size),
             },
             content=content,
             accept_errors=_REFUSALS,
@@ -71,19 +68,6 @@ async def store(web: DicomWeb, objects: Sequence[NewObject]) -> list[PacsError |
         None if one.uid in stored else _failure(one.uid, failed, answer.status, is_alone=len(objects) == 1)
         for one in objects
     ]
-
-
-def _blocks(heads: Sequence[bytes], objects: Sequence[NewObject], tail: bytes) -> Iterator[bytes]:
-    """The body in blocks of about `BLOCK_BYTES`, of several small files or of a part of a large one."""
-    waiting: list[bytes] = []
-    for head, one in zip(heads, objects, strict=True):
-        waiting.append(head)
-        for piece in blocks_of(one.file):
-            if sum(map(len, waiting)) + len(piece) > BLOCK_BYTES:
-                yield b"".join(waiting)
-                waiting = []
-            waiting.append(piece)
-    yield b"".join((*waiting, tail))
 
 
 def _failure(uid: str, failed: Sequence[Dataset], status: int, *, is_alone: bool) -> PacsError:

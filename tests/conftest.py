@@ -31,6 +31,12 @@ def authorities_read_once() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True)
+def no_spool_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that a test sees what its own uploads leave behind."""
+    monkeypatch.setattr("graph.engine.spool_files._MOST_KEPT", 0)
+
+
 @pytest.fixture(scope="session")
 def archive_socket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """An embedded PACS for all tests of this process; every test makes patients of its own."""

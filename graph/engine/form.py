@@ -60,7 +60,7 @@ def _boundary(content_type: str) -> bytes:
 
 class _FormReader:
     def __init__(self, limits: UploadLimits) -> None:
-        self.spool = Spool(limits.spool_dir)
+        self.spool = Spool(limits.spool_files)
         self._limits = limits
         self._json: dict[str, bytearray] = {}
         self._files: dict[str, _Part] = {}

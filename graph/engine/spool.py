@@ -5,10 +5,9 @@ A file for each would cost a quarter of a millisecond a file (measured), which i
 
 import asyncio
 import os
-import tempfile
-from pathlib import Path
 from typing import BinaryIO
 
+from graph.engine.spool_files import SpoolFiles
 from pacs.blocks import write_whole
 
 _BLOCK_BYTES = 1 << 20
@@ -19,13 +18,14 @@ _PIECE_BYTES = 4096
 class Spool:
     """Takes bytes in blocks of about `_BLOCK_BYTES`, of which two are in memory: one is filled, one is written.
 
-    Nothing is written before there is a block. `folder` None: the system's temporary folder.
+    Nothing is written before there is a block.
     """
 
-    def __init__(self, folder: Path | None) -> None:
+    def __init__(self, files: SpoolFiles) -> None:
         self.size = 0
         self.is_closed = False
-        self._folder = folder
+        self._is_whole = False
+        self._files = files
         self._file: BinaryIO | None = None
         self._pieces: list[bytearray | memoryview] = []
         self._tail = bytearray()
@@ -57,6 +57,7 @@ class Spool:
             await self._written()
         else:
             self._tail = bytearray().join(self._taken())
+        self._is_whole = True
 
     async def aclose(self) -> None:
         """Gives everything up, once nothing writes any more."""
@@ -65,7 +66,7 @@ class Spool:
         self.is_closed = True
         self._taken()
         if self._file is not None:
-            await asyncio.to_thread(self._file.close)
+            await self._files.give_back(self._file, self.size, again=self._is_whole)
 
     def read(self, offset: int, size: int) -> bytes:
         """At most `size` bytes at `offset`; blocks on the disk. `ValueError` after `aclose`."""
@@ -73,7 +74,7 @@ class Spool:
             raise ValueError("the request of this file has ended")
         if self._file is None:
             return bytes(self._tail[offset : offset + size])
-        return os.pread(self._file.fileno(), size, offset)
+        return os.pread(self._file.fileno(), max(min(size, self.size - offset), 0), offset)
 
     def _begin_to_write(self) -> None:
         self._writing = asyncio.ensure_future(asyncio.to_thread(self._write, self._taken()))
@@ -91,7 +92,7 @@ class Spool:
 
     def _write(self, pieces: list[bytearray | memoryview]) -> None:
         if self._file is None:
-            self._file = tempfile.TemporaryFile(buffering=0, dir=self._folder)  # noqa: SIM115  # closed with the request
+            self._file = self._files.take()
         for piece in pieces:
             write_whole(self._file, piece)
 

@@ -1,12 +1,12 @@
 """Files that come with a GraphQL request, as resolvers see them; see `form` for how they arrive."""
 
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any
 
 import strawberry
 
 from graph.engine.spool import SpooledFile
+from graph.engine.spool_files import SpoolFiles
 from graph.errors import bad_input
 
 
@@ -18,8 +18,7 @@ class UploadLimits:
     max_file_bytes: int
     max_files: int
     max_request_bytes: int
-    spool_dir: Path | None = None
-    """None: the system's temporary folder."""
+    spool_files: SpoolFiles = field(default_factory=SpoolFiles)
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from graph.engine.requests import KINDS, read_request
 from graph.engine.schema import ContractSchema
 from graph.engine.socket import Socket
 from graph.engine.socket_options import SocketOptions
+from graph.engine.spool_files import SpoolFiles
 from graph.engine.uploads import UploadLimits
 from graph.engine.view_options import ViewOptions
 from graph.errors import ContractError, bad_input, translate
@@ -59,7 +60,7 @@ class GraphQLView:
             max_file_bytes=options.max_upload_bytes,
             max_files=options.max_upload_files,
             max_request_bytes=options.max_request_bytes,
-            spool_dir=options.spool_dir,
+            spool_files=SpoolFiles(options.spool_dir),
         )
         self._sockets = SocketOptions(
             max_message_bytes=options.max_message_bytes,

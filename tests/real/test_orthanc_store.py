@@ -74,7 +74,47 @@ async def test_stored_known_and_in_conflict(tmp_path: Path, start: Started, over
 
     assert [result["error"] for result in results] == [None, None]
     assert (again, twice, kept) == ("stored", ["file: CONFLICT", "stored", "file: CONFLICT"], "whole")
-    assert sorted(await asyncio.to_thread(ways, pacs)) == ["Plugins", "RestApi"]
+    assert await asyncio.to_thread(ways, pacs) == ["RestApi", "RestApi"]
+
+
+async def test_several_go_together_whoever_is_on_them(tmp_path: Path, start: Started) -> None:
+    pacs = start()
+    exams = (Exam(), Exam("Müller"), Exam("P1 P2"), Exam(""))
+    images = [
+        image
+        for exam in exams
+        for image in (exam.image(SpecificCharacterSet="ISO_IR 192"), large(exam, SpecificCharacterSet="ISO_IR 192"))
+    ]
+    async with served(tmp_path, pacs.pacs_url) as api:
+        told = [await api.upload(*(image.content for image in images)) for _ in range(2)]
+        kept = [await api.retrieve_outcome(image) for image in images]
+
+    assert [result["error"] for results in told for result in results] == [None] * 16
+    assert kept == ["whole"] * 8
+    by_stow = 2  # Müller's small one, and one that would be alone in its form
+    assert sorted(await asyncio.to_thread(ways, pacs)) == ["Plugins"] * by_stow + ["RestApi"] * (8 - by_stow)
+
+
+async def test_those_that_a_script_keeps_out_are_refused_and_the_others_stored(tmp_path: Path, start: Started) -> None:
+    script = tmp_path / "filter.lua"
+    script.write_text("function ReceivedInstanceFilter(dicom, origin) return dicom.PatientID ~= 'NOBODY' end")
+    pacs = start(LuaScripts=[str(script)])
+    images = [large(), large(Exam("NOBODY")), large()]
+    async with served(tmp_path, pacs.pacs_url) as api:
+        results = await api.upload(*(image.content for image in images))
+
+    assert [result["error"] and result["error"]["code"] for result in results] == [None, "REFUSED_BY_PACS", None]
+    assert await asyncio.to_thread(ways, pacs) == ["RestApi", "RestApi"]
+
+
+async def test_what_orthanc_transcodes_is_stored(tmp_path: Path, start: Started) -> None:
+    pacs = start(IngestTranscoding="1.2.840.10008.1.2.4.70")
+    images = [large(), large()]
+    async with served(tmp_path, pacs.pacs_url) as api:
+        results = await api.upload(*(image.content for image in images))
+
+    assert [result["error"] for result in results] == [None, None]
+    assert await asyncio.to_thread(ways, pacs) == ["RestApi", "RestApi"]
 
 
 async def test_of_two_at_once_with_one_uid_the_first_stays(tmp_path: Path, start: Started) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from graph.engine.form import read_form
+from graph.engine.spool_files import SpoolFiles
 from graph.engine.uploads import UploadLimits
 
 _BOUNDARY = b"the-boundary-of-this-form"
@@ -17,7 +18,11 @@ _CONTENTS = [_ALMOST * 60_000, b"", bytes(4096) + _ALMOST, _ALMOST + bytes(1_500
 @pytest.mark.parametrize("contents", [_CONTENTS, _CONTENTS[1:3]], ids=["on the disk", "in memory"])
 async def test_files_are_read_as_they_were_sent(tmp_path: Path, contents: list[bytes], chunk_bytes: int) -> None:
     limits = UploadLimits(
-        max_json_bytes=1000, max_file_bytes=10_000_000, max_files=9, max_request_bytes=20_000_000, spool_dir=tmp_path
+        max_json_bytes=1000,
+        max_file_bytes=10_000_000,
+        max_files=9,
+        max_request_bytes=20_000_000,
+        spool_files=SpoolFiles(tmp_path),
     )
     content_type = f"multipart/form-data; boundary={_BOUNDARY.decode()}"
     async with read_form(content_type, _in_chunks(_body(contents), chunk_bytes), limits) as form:

@@ -1,0 +1,192 @@
+"""Several objects into Orthanc in one form, and one by one what it does not have afterwards."""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from dataclasses import replace as changed
+from io import BytesIO
+from typing import Any
+
+import pytest
+
+from pacs import part10
+from pacs.adapter import Pacs
+from pacs.attributes import tag
+from pacs.errors import Conflict, PacsError, PacsTimeout
+from pacs.orthanc.ids import orthanc_id
+from pacs.stow import NewObject
+from tests.pacs.scripted import Exchange, ScriptedPacs, scripted_pacs
+from tests.samples import Exam, Sample
+
+EXAM = Exam()
+ONE, TWO, THREE = (EXAM.image() for _ in range(3))
+SYSTEM, INSTANCES, HELD, STOW, QIDO = (
+    "/system", "/instances", "/tools/bulk-content", "/dicom-web/studies", "/dicom-web/instances",
+)  # fmt: skip
+
+
+def named(image: Sample) -> str:
+    return orthanc_id(image.patient_id, image.study, image.series, image.instance)
+
+
+def row(image: Sample, size: int = 0, origin: str = "RestApi") -> dict[str, Any]:
+    return {"ID": named(image), "FileSize": size or len(image.content), "Metadata": {"Origin": origin}}
+
+
+def referenced(image: Sample) -> dict[str, Any]:
+    return {tag("ReferencedSOPInstanceUID"): {"vr": "UI", "Value": [image.instance]}}
+
+
+@dataclass
+class Script:
+    """What an Orthanc answers; by STOW-RS it takes everything."""
+
+    form: tuple[int, bytes] | None = (200, b"")
+    """None: it breaks off."""
+    held: tuple[int, object] = (200, [])
+    alone: bytes = b'{"Status": "AlreadyStored"}'
+    searched: Callable[[int], list[Any]] = lambda _: []
+    searches: int = 0
+    forms: list[bytes] = field(default_factory=list)
+
+    async def __call__(self, exchange: Exchange) -> None:
+        path = exchange.target.partition("?")[0]
+        body = await exchange.body()
+        if path == QIDO:
+            self.searches += 1
+            await exchange.json(self.searched(self.searches))
+        elif path == SYSTEM:
+            await exchange.json({"DicomAet": "ORTHANC", "Version": "1.10.1"})
+        elif path == INSTANCES and "multipart/form-data" in exchange.headers["content-type"]:
+            self.forms.append(body)
+            if self.form is None:
+                raise ConnectionError
+            await exchange.answer(*self.form)
+        elif path == INSTANCES:
+            await exchange.answer(200, self.alone)
+        elif path == HELD:
+            await exchange.json(self.held[1], self.held[0])
+        elif path == STOW:
+            items = [referenced(one) for one in (ONE, TWO, THREE)]
+            await exchange.json({tag("ReferencedSOPSequence"): {"vr": "SQ", "Value": items}})
+        else:
+            await exchange.answer(404)
+
+
+@asynccontextmanager
+async def orthanc(script: Script, timeout_seconds: float = 5.0) -> AsyncIterator[tuple[Pacs, ScriptedPacs]]:
+    async with scripted_pacs(script) as server:
+        pacs = Pacs(changed(server.address(), timeout_seconds=timeout_seconds))
+        try:
+            yield pacs, server
+        finally:
+            await pacs.aclose()
+
+
+async def stored(pacs: Pacs, *images: Sample) -> list[PacsError | None]:
+    files = [(BytesIO(image.content), len(image.content)) for image in images]
+    return await pacs.store([NewObject(file, size, part10.check(file, size)) for file, size in files])
+
+
+def paths(server: ScriptedPacs) -> list[str]:
+    return [target.partition("?")[0] for target in server.targets]
+
+
+async def test_several_go_in_one_form_and_orthanc_is_asked_what_it_has() -> None:
+    script = Script(held=(200, [row(ONE), row(TWO), row(THREE)]))
+    async with orthanc(script) as (pacs, server):
+        assert await stored(pacs, ONE, TWO, THREE) == [None] * 3
+        assert paths(server) == [QIDO, SYSTEM, INSTANCES, HELD]
+        (form,) = script.forms
+        assert [form.count(one.content) for one in (ONE, TWO, THREE)] == [1] * 3
+        assert await stored(pacs, ONE) == [None]
+        assert paths(server)[4:] == [QIDO, STOW]
+
+
+@pytest.mark.parametrize(
+    "status", [pytest.param(200, id="it says nothing of it"), pytest.param(400, id="it stops at one")]
+)
+async def test_what_orthanc_has_not_goes_by_another_way(status: int) -> None:
+    async with orthanc(Script(form=(status, b""), held=(200, [row(ONE)]))) as (pacs, server):
+        assert await stored(pacs, ONE, TWO, THREE) == [None] * 3
+        assert await stored(pacs, ONE, TWO, THREE) == [None] * 3
+        assert paths(server) == [QIDO, SYSTEM, INSTANCES, HELD, STOW, QIDO, INSTANCES, HELD, STOW]
+
+
+@pytest.mark.parametrize(
+    ("script", "asked", "asked_again"),
+    [
+        pytest.param({"form": (401, b"")}, [INSTANCES], [], id="other credentials there"),
+        pytest.param({"form": (404, b"")}, [INSTANCES], [], id="no such path"),
+        pytest.param({"form": (413, b"")}, [INSTANCES], [], id="too large"),
+        pytest.param({"form": (415, b"")}, [INSTANCES], [], id="no forms"),
+        pytest.param({"form": (500, b"")}, [INSTANCES], [], id="a fault"),
+        pytest.param({"form": (503, b"")}, [INSTANCES], [INSTANCES], id="is busy"),
+        pytest.param({"form": None}, [INSTANCES], [INSTANCES], id="breaks off"),
+        pytest.param({"form": (400, b"")}, [INSTANCES, HELD], [INSTANCES, HELD], id="refuses the first"),
+        pytest.param({"held": (200, [])}, [INSTANCES, HELD], [], id="took none of it"),
+        pytest.param({"held": (404, {})}, [INSTANCES, HELD], [], id="cannot be asked"),
+        pytest.param({"held": (503, {})}, [INSTANCES, HELD], [INSTANCES, HELD], id="cannot be asked now"),
+        pytest.param({"held": (200, {})}, [INSTANCES, HELD], [], id="answers no list"),
+        pytest.param({"held": (200, [[]])}, [INSTANCES, HELD], [], id="a list of something else"),
+        pytest.param({"held": (200, [{"ID": []}])}, [INSTANCES, HELD], [], id="names that are none"),
+    ],
+)
+async def test_stow_is_asked_where_orthanc_takes_no_form(
+    script: Mapping[str, Any], asked: list[str], asked_again: list[str]
+) -> None:
+    async with orthanc(changed(Script(), **script)) as (pacs, server):
+        assert await stored(pacs, ONE, TWO) == [None] * 2
+        assert await stored(pacs, ONE, TWO) == [None] * 2
+        assert paths(server) == [QIDO, SYSTEM, *asked, STOW, QIDO, *asked_again, STOW]
+
+
+async def test_what_orthanc_transcodes_has_another_size() -> None:
+    async with orthanc(Script(held=(200, [row(ONE, size=1), row(TWO)]))) as (pacs, server):
+        assert await stored(pacs, ONE, TWO) == [None] * 2
+        assert paths(server) == [QIDO, SYSTEM, INSTANCES, HELD]
+
+
+async def test_what_came_by_another_way_meanwhile_is_compared() -> None:
+    large = EXAM.image(Rows=512, Columns=512, PixelData=bytes(1 << 19))
+    place = {
+        tag(name): {"vr": "UI", "Value": [value]}
+        for name, value in (
+            ("StudyInstanceUID", large.study), ("SeriesInstanceUID", large.series), ("SOPInstanceUID", large.instance),
+        )
+    }  # fmt: skip
+    held = [row(large, size=1, origin="DicomProtocol"), row(ONE)]
+    async with orthanc(Script(held=(200, held), searched=lambda number: [place] if number > 1 else [])) as (
+        pacs,
+        server,
+    ):
+        other, one = await stored(pacs, large, ONE)
+        assert one is None
+        assert isinstance(other, PacsError)  # the one that is there cannot be read
+        assert not isinstance(other, Conflict)
+        assert paths(server)[:6] == [QIDO, SYSTEM, INSTANCES, HELD, INSTANCES, QIDO]
+
+
+@pytest.mark.parametrize("patient_id", ["Müller", "P1\\P2"])
+async def test_patients_whose_names_in_orthanc_are_not_sure_go_by_stow(patient_id: str) -> None:
+    exam = Exam(patient_id)
+    script = Script()
+    async with orthanc(script) as (pacs, _):
+        await stored(pacs, exam.image(SpecificCharacterSet="ISO_IR 192"), exam.image(SpecificCharacterSet="ISO_IR 192"))
+    assert script.forms == []
+
+
+async def test_a_form_that_is_not_answered_in_time_is_not_sent_again() -> None:
+    script = Script()
+
+    async def silent(exchange: Exchange) -> None:
+        if exchange.target == INSTANCES:
+            await exchange.reader.read()
+        await script(exchange)
+
+    async with scripted_pacs(silent) as server:
+        pacs = Pacs(changed(server.address(), timeout_seconds=0.3))
+        outcomes = await stored(pacs, ONE, TWO)
+        await pacs.aclose()
+    assert [type(outcome) for outcome in outcomes] == [PacsTimeout] * 2
+    assert paths(server) == [QIDO, SYSTEM, INSTANCES]
