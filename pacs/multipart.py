@@ -1,4 +1,4 @@
-"""multipart/related (RFC 2387) as a stream, both ways, in constant memory."""
+"""Multipart bodies (RFC 2046 §5.1), most of all multipart/related, as streams, both ways, in constant memory."""
 
 import secrets
 from collections.abc import AsyncGenerator, AsyncIterator

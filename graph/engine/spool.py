@@ -65,8 +65,9 @@ class Spool:
             await asyncio.gather(self._writing, return_exceptions=True)
         self.is_closed = True
         self._taken()
-        if self._file is not None:
-            await self._files.give_back(self._file, self.size, again=self._is_whole)
+        file, self._file = self._file, None
+        if file is not None:
+            await self._files.give_back(file, again=self._is_whole)
 
     def read(self, offset: int, size: int) -> bytes:
         """At most `size` bytes at `offset`; blocks on the disk. `ValueError` after `aclose`."""
@@ -93,8 +94,12 @@ class Spool:
     def _write(self, pieces: list[bytearray | memoryview]) -> None:
         if self._file is None:
             self._file = self._files.take()
-        for piece in pieces:
-            write_whole(self._file, piece)
+        try:
+            for piece in pieces:
+                write_whole(self._file, piece)
+        except OSError:  # perhaps the disk is full
+            self._files.let_go()
+            raise
 
 
 class SpooledFile:

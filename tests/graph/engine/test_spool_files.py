@@ -22,29 +22,56 @@ def some_are_kept(monkeypatch: pytest.MonkeyPatch, no_spool_is_kept: None) -> No
 
 async def test_a_file_is_used_again_and_shows_what_is_written_last(tmp_path: Path) -> None:
     files = SpoolFiles(tmp_path)
-    seen: list[int] = []
-    for content in (bytes([1]) * 3 * _MIB, bytes([2]) * 2 * _MIB):
-        spool = Spool(files)
-        for start in range(0, len(content), _MIB):
-            spool.add(memoryview(content[start : start + _MIB]))
-            await spool.keep_up()
-        await spool.finish()
-        assert SpooledFile(spool, 0, len(content)).read() == content
-        assert spool.read(0, 5 * _MIB) == content
-        seen += _nameless(tmp_path)
+    kept = files.take()
+    kept.write(bytes([1]) * 3 * _MIB)
+    await files.give_back(kept, again=True)
+    content = bytes([2]) * 2 * _MIB
+    spool = Spool(files)
+    for start in range(0, len(content), _MIB):
+        spool.add(memoryview(content[start : start + _MIB]))
+        await spool.keep_up()
+    await spool.finish()
+    assert SpooledFile(spool, 0, len(content)).read() == content
+    assert spool.read(0, 5 * _MIB) == content
+    for _ in range(2):
         await spool.aclose()
-    assert len(set(seen)) == 1
+    with files.take() as first, files.take() as second:
+        assert first is kept
+        assert second is not kept
     assert os.listdir(tmp_path) == []
 
 
-@pytest.mark.parametrize(
-    ("size", "again"), [(64 * _MIB + 1, True), (_MIB, False)], ids=["a large one", "after a fault"]
-)
-async def test_others_are_closed(tmp_path: Path, size: int, again: bool) -> None:
+async def test_one_that_was_not_written_whole_is_closed(tmp_path: Path) -> None:
     files = SpoolFiles(tmp_path)
     file = files.take()
-    await files.give_back(file, size, again=again)
+    await files.give_back(file, again=False)
     assert file.closed
+
+
+async def test_no_more_are_kept_than_some_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spool_files, "_MOST_KEPT_BYTES", 3 * _MIB)
+    files = SpoolFiles(tmp_path)
+    taken = [files.take() for _ in range(2)]
+    for file in taken:
+        file.truncate(2 * _MIB)
+        await files.give_back(file, again=True)
+    assert [file.closed for file in taken] == [False, True]
+
+
+async def test_none_are_kept_when_the_disk_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = SpoolFiles(tmp_path)
+    taken = [files.take() for _ in range(2)]
+    for file in taken:
+        await files.give_back(file, again=True)
+    spool = Spool(files)
+    spool.add(memoryview(bytes(_MIB)))
+    with monkeypatch.context() as patch:
+        patch.setattr("graph.engine.spool.write_whole", _no_space)
+        await spool.keep_up()
+        with pytest.raises(OSError, match="no space"):
+            await spool.finish()
+    await spool.aclose()
+    assert [file.closed for file in taken] == [True, True]
 
 
 async def test_no_more_are_kept_than_a_few_and_none_for_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,18 +79,18 @@ async def test_no_more_are_kept_than_a_few_and_none_for_long(tmp_path: Path, mon
     files = SpoolFiles(tmp_path)
     taken = [files.take() for _ in range(3)]
     for file in taken:
-        await files.give_back(file, _MIB, again=True)
+        await files.give_back(file, again=True)
     assert [file.closed for file in taken] == [False, False, True]
     await eventually(lambda: all(file.closed for file in taken))
-    with files.take() as new:
-        assert not new.closed
+    with files.take() as another:
+        assert another not in taken
 
 
 async def test_they_end_with_who_keeps_them(tmp_path: Path) -> None:
     async def kept() -> BinaryIO:
         files = SpoolFiles(tmp_path)
         file = files.take()
-        await files.give_back(file, _MIB, again=True)
+        await files.give_back(file, again=True)
         return file
 
     file = await kept()
@@ -71,14 +98,5 @@ async def test_they_end_with_who_keeps_them(tmp_path: Path) -> None:
     assert file.closed
 
 
-def _nameless(folder: Path) -> list[int]:
-    """The inodes of this process's open files there that have no name."""
-    found = []
-    for descriptor in Path("/proc/self/fd").iterdir():
-        try:
-            target = os.readlink(descriptor)
-            if target.startswith(str(folder)) and target.endswith("(deleted)"):
-                found.append(os.stat(int(descriptor.name)).st_ino)
-        except OSError:  # the one by which the folder is read
-            continue
-    return found
+def _no_space(*_: object) -> None:
+    raise OSError("no space")
