@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +27,17 @@ _BOUNDARY = "------------------------81c36f0a2d5b4e97f0"
 _FORM_TYPE = f"multipart/form-data; boundary={_BOUNDARY}"
 _BATCH = 50
 _BLOCK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What a query makes the service ask for: paths below the root of Orthanc, or of its DICOMweb services."""
+
+    paths: list[str]
+    milliseconds: float
+    """Which it took."""
+    milliseconds_of_requests: float
+    """Which they took, each for itself: many are made at the same time."""
 
 
 @dataclass
@@ -73,11 +85,11 @@ class Both:
             if one["Type"] == "Study":
                 self.direct.delete(f"{self.pacs.root}{one['Path']}").raise_for_status()
 
-    def requests_of(self, *queries: tuple[str, dict[str, Any]]) -> list[str]:
-        """The paths below the DICOMweb root, or the root, that the last of these queries makes the service ask for."""
-        return asyncio.run(self._requests_of(queries))
+    def observed(self, *queries: tuple[str, dict[str, Any]]) -> "Observed":
+        """What the last of these queries makes the service do."""
+        return asyncio.run(self._observed(queries))
 
-    async def _requests_of(self, queries: tuple[tuple[str, dict[str, Any]], ...]) -> list[str]:
+    async def _observed(self, queries: tuple[tuple[str, dict[str, Any]], ...]) -> "Observed":
         folder = self.folder / "observed"
         folder.mkdir(exist_ok=True)
         async with relay(self.pacs.http_port) as between:
@@ -87,12 +99,16 @@ class Both:
                 async with httpx.AsyncClient(base_url=server.url, timeout=300) as client:
                     for query, variables in queries:
                         between.sent.clear()
+                        between.exchange_seconds = 0.0
                         body = {"query": query, "variables": variables}
-                        assert "errors" not in (await client.post("/graphql", json=body)).json()
-                sent = [path.decode() for path in _REQUEST.findall(bytes(between.sent))]
+                        started = time.perf_counter()
+                        answer = await client.post("/graphql", json=body)
+                        taken = time.perf_counter() - started
+                        assert "errors" not in answer.json()
+                paths = [path.decode() for path in _REQUEST.findall(bytes(between.sent))]
             finally:
                 await asyncio.to_thread(server.stop)
-        return sent
+        return Observed(paths, 1000 * taken, 1000 * between.exchange_seconds)
 
 
 @contextmanager

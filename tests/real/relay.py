@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -21,6 +22,9 @@ class Relay:
     """Bytes from clients to the server; set it to 0 to count anew."""
     sent: bytearray = field(default_factory=bytearray)
     """The first of them."""
+    exchange_seconds: float = 0.0
+    """All exchanges of HTTP/1.1 together, also those at the same time: of each, from its request's first block to its
+    answer's last."""
     open: int = 0
     """Connections of clients."""
     stop_after: int | None = None
@@ -47,6 +51,21 @@ class Relay:
         return f"https://127.0.0.1:{self.port}/dicom-web"
 
 
+@dataclass
+class _Exchange:
+    """The one that a connection is busy with."""
+
+    since: float = 0.0
+    is_answered: bool = True
+
+    def passed(self, *, is_request: bool) -> float:
+        """How many seconds it has taken since this was last asked, of which those before its request do not count."""
+        now = time.perf_counter()
+        taken = 0.0 if is_request and self.is_answered else now - self.since
+        self.since, self.is_answered = now, not is_request
+        return taken
+
+
 async def _until_closed(reader: asyncio.StreamReader) -> None:
     """Reads on, so that the end is seen, and forgets it."""
     while await reader.read(_BLOCK):
@@ -57,7 +76,9 @@ async def _until_closed(reader: asyncio.StreamReader) -> None:
 async def relay(to_port: int) -> AsyncIterator[Relay]:
     """A relay to a port of this machine."""
 
-    async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, is_request: bool) -> None:
+    async def forward(
+        reader: asyncio.StreamReader, writer: asyncio.StreamWriter, exchange: _Exchange, *, is_request: bool
+    ) -> None:
         passed = 0
         with contextlib.suppress(OSError):
             while block := await reader.read(_BLOCK):
@@ -66,6 +87,7 @@ async def relay(to_port: int) -> AsyncIterator[Relay]:
                     between.stopped.set()
                     await _until_closed(reader)
                     return
+                between.exchange_seconds += exchange.passed(is_request=is_request)
                 if is_request:
                     between.count += len(block)
                     between.sent += block[: _KEPT - len(between.sent)]
@@ -77,11 +99,12 @@ async def relay(to_port: int) -> AsyncIterator[Relay]:
         try:
             far_reader, far_writer = await asyncio.open_connection("127.0.0.1", to_port)
             ways: list[asyncio.Task[None]] = []
+            exchange = _Exchange()
             between.writers |= {writer, far_writer}
             try:
                 ways += [
-                    asyncio.create_task(forward(reader, far_writer, is_request=True)),
-                    asyncio.create_task(forward(far_reader, writer, is_request=False)),
+                    asyncio.create_task(forward(reader, far_writer, exchange, is_request=True)),
+                    asyncio.create_task(forward(far_reader, writer, exchange, is_request=False)),
                 ]
                 await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
             finally:
