@@ -1,22 +1,19 @@
 """Several objects into Orthanc in one form, and one by one what it does not have afterwards."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from dataclasses import replace as changed
-from io import BytesIO
 from typing import Any
 
 import pytest
 from pydicom.uid import ExplicitVRLittleEndian, JPEGLosslessSV1
 
-from pacs import part10
 from pacs.adapter import Pacs
 from pacs.attributes import tag
-from pacs.errors import NotFound, PacsError, PacsTimeout
+from pacs.errors import NotFound, PacsTimeout
 from pacs.orthanc.ids import orthanc_id
-from pacs.stow import NewObject
-from tests.pacs.scripted import Exchange, ScriptedPacs, scripted_pacs
+from tests.pacs.orthanc.storing import behind, paths, stored
+from tests.pacs.scripted import Exchange, scripted_pacs
 from tests.samples import Exam, Sample
 
 EXAM = Exam()
@@ -76,28 +73,9 @@ class Script:
             await exchange.answer(404)
 
 
-@asynccontextmanager
-async def orthanc(script: Script) -> AsyncIterator[tuple[Pacs, ScriptedPacs]]:
-    async with scripted_pacs(script) as server:
-        pacs = Pacs(server.address())
-        try:
-            yield pacs, server
-        finally:
-            await pacs.aclose()
-
-
-async def stored(pacs: Pacs, *images: Sample) -> list[PacsError | None]:
-    files = [(BytesIO(image.content), len(image.content)) for image in images]
-    return await pacs.store([NewObject(file, size, part10.check(file, size)) for file, size in files])
-
-
-def paths(server: ScriptedPacs) -> list[str]:
-    return [target.partition("?")[0] for target in server.targets]
-
-
 async def test_several_go_in_one_form_and_orthanc_is_asked_what_it_has() -> None:
     script = Script(held=(200, [row(ONE), row(TWO), row(THREE)]))
-    async with orthanc(script) as (pacs, server):
+    async with behind(script) as (pacs, server):
         assert await stored(pacs, ONE, TWO, THREE) == [None] * 3
         assert paths(server) == [QIDO, SYSTEM, HELD, INSTANCES, HELD]
         (form,) = script.forms
@@ -110,7 +88,7 @@ async def test_several_go_in_one_form_and_orthanc_is_asked_what_it_has() -> None
     "status", [pytest.param(200, id="it says nothing of it"), pytest.param(400, id="it stops at one")]
 )
 async def test_what_orthanc_has_not_goes_alone(status: int) -> None:
-    async with orthanc(Script(form=(status, b""), held=(200, [row(ONE)]))) as (pacs, server):
+    async with behind(Script(form=(status, b""), held=(200, [row(ONE)]))) as (pacs, server):
         assert await stored(pacs, ONE, TWO, THREE) == [None] * 3
         assert await stored(pacs, ONE, TWO, THREE) == [None] * 3
         each = [INSTANCES, HELD, INSTANCES, INSTANCES]
@@ -143,7 +121,7 @@ FORM, EACH = [INSTANCES, HELD], [INSTANCES, INSTANCES]
 async def test_where_orthanc_takes_no_form_they_go_as_before(
     script: Mapping[str, Any], asked: list[str], asked_again: list[str]
 ) -> None:
-    async with orthanc(changed(Script(), **script)) as (pacs, server):
+    async with behind(changed(Script(), **script)) as (pacs, server):
         assert await stored(pacs, ONE, TWO) == [None] * 2
         assert await stored(pacs, ONE, TWO) == [None] * 2
         assert paths(server) == [QIDO, SYSTEM, *asked, QIDO, *asked_again]
@@ -157,7 +135,7 @@ async def test_where_orthanc_takes_no_form_they_go_as_before(
     ],
 )
 async def test_what_orthanc_changes_has_another_size(held: list[Any]) -> None:
-    async with orthanc(Script(held=(200, held))) as (pacs, server):
+    async with behind(Script(held=(200, held))) as (pacs, server):
         assert await stored(pacs, ONE, TWO) == [None] * 2
         assert paths(server) == [QIDO, SYSTEM, HELD, *FORM]
 
@@ -177,7 +155,7 @@ async def test_what_came_by_another_way_meanwhile_is_compared(other: Mapping[str
         alone=b'{"Status": "AlreadyStored"}',
         searched=lambda number: [place] if number > 1 else [],
     )
-    async with orthanc(script) as (pacs, server):
+    async with behind(script) as (pacs, server):
         one, two = await stored(pacs, ONE, TWO)
         assert isinstance(one, NotFound)  # this Orthanc cannot show what it has
         assert two is None
@@ -186,7 +164,7 @@ async def test_what_came_by_another_way_meanwhile_is_compared(other: Mapping[str
 
 async def test_objects_that_cannot_be_searched_for_go_in_no_form() -> None:
     script = Script(held=(200, [row(ONE), row(TWO)]), searches_fail=True)
-    async with orthanc(script) as (pacs, server):
+    async with behind(script) as (pacs, server):
         assert await stored(pacs, ONE, TWO) == [None] * 2
         assert paths(server) == [QIDO, STOW]
 
@@ -195,7 +173,7 @@ async def test_objects_that_cannot_be_searched_for_go_in_no_form() -> None:
 async def test_patients_whose_names_in_orthanc_are_not_sure_go_by_stow(patient_id: str) -> None:
     exam = Exam(patient_id)
     script = Script()
-    async with orthanc(script) as (pacs, _):
+    async with behind(script) as (pacs, _):
         await stored(pacs, exam.image(SpecificCharacterSet="ISO_IR 192"), exam.image(SpecificCharacterSet="ISO_IR 192"))
     assert script.forms == []
 

@@ -3,18 +3,17 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from io import BytesIO
 
 import orjson
 import pytest
 
-from pacs import multipart, part10
+from pacs import multipart
 from pacs.adapter import Pacs
 from pacs.attributes import JSONDataset, tag
-from pacs.errors import Conflict, PacsError, PacsTimeout, Refused
-from pacs.stow import NewObject
+from pacs.errors import Conflict, PacsTimeout, Refused
+from tests.pacs.orthanc.storing import behind, paths, stored
 from tests.pacs.scripted import Exchange, ScriptedPacs, scripted_pacs
-from tests.samples import Exam, Sample
+from tests.samples import Exam
 
 LARGE = Exam().image(Rows=2048, Columns=1024, PixelData=bytes(4 << 20))
 MIDDLING = Exam().image(Rows=512, Columns=512, PixelData=bytes(1 << 19))
@@ -70,24 +69,8 @@ async def orthanc(
             raise ConnectionError
         await exchange.answer(status, content, RELATED if path == WADO else "application/json")
 
-    async with scripted_pacs(script) as server:
-        pacs = Pacs(server.address())
-        try:
-            yield pacs, server
-        finally:
-            await pacs.aclose()
-
-
-async def stored(pacs: Pacs, *images: Sample) -> list[PacsError | None]:
-    files = [BytesIO(image.content) for image in images]
-    sizes = [len(image.content) for image in images]
-    return await pacs.store(
-        [NewObject(file, size, part10.check(file, size)) for file, size in zip(files, sizes, strict=True)]
-    )
-
-
-def paths(server: ScriptedPacs) -> list[str]:
-    return [target.partition("?")[0] for target in server.targets]
+    async with behind(script) as both:
+        yield both
 
 
 async def test_objects_go_as_they_are_and_small_ones_by_stow() -> None:
