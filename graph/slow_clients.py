@@ -62,7 +62,7 @@ class GuardedProtocol(HttpToolsProtocol):
         before = self.cycle
         super().on_headers_complete()
         if self.cycle is not before and self.scope["method"] != "HEAD":
-            self.cycle.transport = WholeAnswer(self.transport)  # type: ignore[assignment]  # all that a cycle uses
+            self.cycle.transport = WholeAnswer(self.transport)  # type: ignore[assignment]  # it has all that a cycle uses
 
     def pause_writing(self) -> None:
         """The client does not read."""

@@ -34,10 +34,10 @@ class OrthancForms:
 
     def __init__(self, door: OrthancDoor) -> None:
         self._door = door
-        self._takes_none: bool | None = None
+        self._takes_them: bool | None = None
 
     async def store(self, objects: Sequence[NewObject]) -> set[str] | None:
-        """The SOP Instance UIDs of those that it has now; None when no form was sent. `PacsTimeout`, `PacsUnavailable`.
+        """The SOP Instance UIDs of those that it has now; None when no form was sent. `PacsError`.
 
         Orthanc says nothing of the parts of a form (measured), so it is asked afterwards what it has. The objects must
         not have been there before; of what comes under the same UIDs at the same moment, only what comes over HTTP
@@ -65,17 +65,17 @@ class OrthancForms:
     async def _is_willing(self) -> bool:
         """Whether forms are taken, and it tells what it has; asked before the first one."""
         try:
-            if self._takes_none is None and await self._door.is_open():
+            if self._takes_them is None and await self._door.is_open():
                 await self._held({})
-                self._takes_none = False
+                self._takes_them = True
         except (PacsUnauthorized, NotFound, PacsFault):
             self._refused("it does not tell what it has")
         except (PacsTimeout, PacsUnavailable):  # nothing was sent yet: who is asked next may answer
             return False
-        return self._takes_none is False
+        return self._takes_them is True
 
     def _refused(self, why: str) -> None:
-        self._takes_none = True
+        self._takes_them = False
         log.info("objects go to Orthanc without forms", why=why)
 
     async def _send(self, objects: Sequence[NewObject]) -> int:
