@@ -5,6 +5,7 @@ import inspect
 from typing import Any, TypeVar, cast
 
 from graphql import GraphQLError, GraphQLList, GraphQLNonNull, GraphQLObjectType, GraphQLResolveInfo
+from graphql.execution import Executor
 from graphql.execution.collect_fields import FieldDetails
 from graphql.pyutils import Path
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
@@ -17,7 +18,8 @@ from graph.engine.selections import Completion
 from graph.errors import ContractError, ErrorCode
 
 _MAX_COERCION_ERRORS = 20
-_BUILD = inspect.signature(StrawberryGraphQLCoreExecutionContext.build)
+_MAX_COERCION_ERRORS_AT = list(inspect.signature(Executor.build).parameters).index("max_coercion_errors")
+"""graphql-core gives it to `build` by position."""
 
 _WORTH_COMPILING = 8
 """Rows of a list from which compiling pays at the first use (about 0.3 ms)."""
@@ -31,9 +33,12 @@ class ContractExecutor(StrawberryGraphQLCoreExecutionContext):
     @classmethod
     def build(cls: type[_E], *args: Any, **kwargs: Any) -> Any:
         """The executor, or the errors of the request; see `graphql.execution.Executor.build`."""
-        bound = _BUILD.bind(*args, **kwargs)
-        bound.arguments |= {"hide_suggestions": True, "max_coercion_errors": _MAX_COERCION_ERRORS}
-        built = super().build(*bound.args, **bound.kwargs)
+        before, after = args[:_MAX_COERCION_ERRORS_AT], args[_MAX_COERCION_ERRORS_AT + 1 :]
+        if len(before) == _MAX_COERCION_ERRORS_AT:
+            args = *before, _MAX_COERCION_ERRORS, *after
+        else:
+            kwargs["max_coercion_errors"] = _MAX_COERCION_ERRORS
+        built = super().build(*args, **kwargs | {"hide_suggestions": True})
         return [_refusal(error) for error in built] if isinstance(built, list) else built
 
     def __copy__(self: _E) -> _E:

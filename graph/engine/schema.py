@@ -6,7 +6,7 @@ from typing import Any
 
 import strawberry
 from graphql import GraphQLError
-from strawberry.extensions import SchemaExtension
+from strawberry.extensions.runner import SchemaExtensionsRunner
 from strawberry.schema.config import StrawberryConfig
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.schema.name_converter import NameConverter
@@ -16,11 +16,12 @@ from strawberry.types.graphql import OperationType
 from strawberry.types.scalar import ScalarDefinition
 
 from graph.engine.cost import Costs
-from graph.engine.documents import DocumentExtension, Documents
+from graph.engine.documents import Documents
 from graph.engine.errors import contract_errors, no_operation
 from graph.engine.execution import CompiledExecutor, ContractExecutor
 from graph.engine.limits import Limits
 from graph.engine.operation import current_operation
+from graph.engine.stages import Stages
 from graph.engine.uploads import UPLOAD, UploadedFile
 from graph.errors import bad_input
 
@@ -38,6 +39,7 @@ OnErrors = Callable[[Any, list[GraphQLError], Mapping[str, Any] | None], None]
 class ContractSchema(strawberry.Schema):
     """A schema whose every error has a code and a status, and tells no more than it may."""
 
+    documents: Documents
     on_errors: OnErrors = staticmethod(lambda *_: None)
 
     async def execute(self, *args: Any, **kwargs: Any) -> ExecutionResult:
@@ -49,6 +51,10 @@ class ContractSchema(strawberry.Schema):
         except CannotGetOperationTypeError:
             result = PreExecutionError(None, [no_operation()])
         return self._settled(result, kwargs)
+
+    def create_extensions_runner(self, execution_context: ExecutionContext, _: object) -> SchemaExtensionsRunner:
+        """What surrounds the stages of one operation; see strawberry."""
+        return Stages(execution_context, self.documents)
 
     async def stream(self, *args: Any, **kwargs: Any) -> Any:
         """The results of any operation, one after the other."""
@@ -83,7 +89,6 @@ def build_schema(
     types: Iterable[type] = (),
     scalars: Mapping[object, ScalarDefinition] | None = None,
     name_converter: NameConverter | None = None,
-    extensions: Iterable[type[SchemaExtension]] = (),
     on_errors: OnErrors | None = None,
 ) -> ContractSchema:
     """The schema of these root types.
@@ -101,9 +106,9 @@ def build_schema(
             name_converter=name_converter or NameConverter(),
             scalar_map={UploadedFile: UPLOAD, **(scalars or {})},
         ),
-        extensions=[lambda: DocumentExtension(documents), *extensions],
         execution_context_class=CompiledExecutor if compiled_selections else ContractExecutor,
     )
+    schema.documents = documents
     if on_errors is not None:
         schema.on_errors = on_errors
     return schema
