@@ -1,123 +1,136 @@
-"""Connections that survive the cancelling of those who use them.
+"""Connections to one server that survive the cancelling of those who use them.
 
-A request that is cancelled at the wrong moment leaves its connection in httpcore's pool for good, neither idle nor
-closed (measured on httpcore 1.0.9): after `max_connections` of them every request waits in vain. The moments are:
-assigned and not begun, connected and not begun, while an answer is closed, and a second cancelling within the first.
-So an exchange is a task of its own, which is cancelled once at most, and not before its connection has begun with it;
-and a connection whose user has ended is closed if it is not free by then.
+A request that is cancelled at the wrong moment leaves its connection in httpcore's own pool for good, neither idle nor
+closed (measured on httpcore 1.0.9): after `max_connections` of them every request waits in vain. Here a connection has
+one user, and is closed when that has ended and it is not free for the next. Closing waits for nothing, so that nothing
+can interrupt it.
 """
 
 import asyncio
-from contextvars import ContextVar
+import ssl
+from collections import deque
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpcore
 
+from pacs.client.network import Network
 
-class Exchange:
-    """One request until its task has ended: with the head of its answer, or with all of it."""
-
-    task: asyncio.Task[Any]
-    connection: "_Connection | None" = None
-    """That which has begun with it."""
-    is_closing = False
-    """Which nothing may interrupt."""
-    _is_abandoned = False
-
-    def begin(self, connection: "_Connection") -> None:
-        """Raises `CancelledError` when nobody waits for it any more."""
-        if self._is_abandoned:
-            raise asyncio.CancelledError
-        self.connection = connection
-
-    async def abandon(self) -> None:
-        """Ends it: now if it has begun, else as soon as it would begin."""
-        self._is_abandoned = True
-        if self.task.done() or self.connection is None:
-            return
-        if not self.is_closing:
-            self.task.cancel()
-        await asyncio.wait([self.task])
+_KEEP_ALIVE_SECONDS = 0.9  # Orthanc closes idle connections after 1 s
+_CONNECTING = (httpcore.ConnectError, httpcore.ConnectTimeout)
 
 
-current_exchange: ContextVar[Exchange] = ContextVar("exchange")
+class Connections:
+    """At most `most` to a server, by a Unix socket where there is one; in place of `httpcore.AsyncConnectionPool`."""
 
-
-class Pool(httpcore.AsyncConnectionPool):
-    """httpcore's, of such connections."""
-
-    def create_connection(self, origin: httpcore.Origin) -> httpcore.AsyncConnectionInterface:
-        return _Connection(super().create_connection(origin), self)
-
-    async def tidy(self) -> None:
-        """Drops closed connections, so that who waits for one gets a new one."""
-        await self._close_connections(self._assign_requests_to_connections())
-
-
-class _Connection(httpcore.AsyncConnectionInterface):
-    """A connection that is closed when its first request comes to nothing, or when its last user ended in disorder."""
-
-    def __init__(self, connection: httpcore.AsyncConnectionInterface, pool: Pool) -> None:
-        self._connection = connection
-        self._pool = pool
-        self._user: Exchange | None = None
-        self._asking = 0
-        self._is_dead = False
+    def __init__(self, most: int, tls: ssl.SSLContext, socket: str | None) -> None:
+        self._tls = tls
+        self._tls.set_alpn_protocols(["http/1.1"])
+        self._socket = socket
+        self._network = Network()
+        self._room = asyncio.Semaphore(most)
+        self._free: deque[httpcore.AsyncHTTP11Connection] = deque()
+        self._used: set[httpcore.AsyncHTTP11Connection] = set()
+        self._is_closed = False
 
     async def handle_async_request(self, request: httpcore.Request) -> httpcore.Response:
-        self._asking += 1
-        exchange = current_exchange.get()
+        """See httpcore. The connection is the answer's until that is closed."""
+        await self._wait_for_room(request)
+        connection = None
         try:
-            exchange.begin(self)
-            response = await self._connection.handle_async_request(request)
-        except httpcore.ConnectionNotAvailable:
-            exchange.connection = None
-            raise
+            connection = await self._free_one() or await self._new(request)
+            if self._is_closed:
+                raise httpcore.ConnectError("closed")
+            self._used.add(connection)
+            response = await connection.handle_async_request(request)
         except BaseException:
-            if self._user is None:
-                await self.aclose()
+            await self._end_use(connection)
             raise
-        finally:
-            self._asking -= 1
-        if self._user is None:
-            self._unlock()
-        self._user = exchange
+        response.stream = _Body(response.stream, connection, self)
         return response
 
-    def _unlock(self) -> None:
-        """From now on its locks, which nobody waits for, take no time.
+    async def aclose(self) -> None:
+        """Closes all connections. Whoever is using one hears that it is broken."""
+        self._is_closed = True
+        for connection in (*self._free, *self._used):
+            await connection.aclose()
 
-        Those of httpcore, by anyio, make a request wait for a turn of the event loop, thrice: 20 µs of 200 in processor
-        time, and 65 of 250 with six requests at once (measured).
-        """
-        kept: Any = self._connection
-        if isinstance(getattr(kept, "_connection", None), httpcore.AsyncHTTP11Connection):
-            kept._request_lock, kept._connection._state_lock = asyncio.Lock(), asyncio.Lock()
+    async def give_back(self, connection: httpcore.AsyncHTTP11Connection) -> None:
+        """Ends the use of a connection: it is free if its exchange was whole, else closed."""
+        if connection.is_idle() and not self._is_closed:
+            self._used.discard(connection)
+            self._free.append(connection)
+            self._room.release()
+        else:
+            await self._end_use(connection)
 
-    async def settle(self, user: Exchange) -> None:
-        """Closes the connection if `user`, who has ended, had it last and it is not free."""
-        if self._user is user and not self._asking and not self.is_idle():
-            await self.aclose()
-            await self._pool.tidy()
+    async def _end_use(self, connection: httpcore.AsyncHTTP11Connection | None) -> None:
+        if connection is not None:
+            self._used.discard(connection)
+            await connection.aclose()
+        self._room.release()
+
+    async def _wait_for_room(self, request: httpcore.Request) -> None:
+        if not self._room.locked():
+            await self._room.acquire()
+            return
+        try:
+            async with asyncio.timeout(_seconds(request, "pool")):
+                await self._room.acquire()
+        except TimeoutError as error:
+            raise httpcore.PoolTimeout from error
+
+    async def _free_one(self) -> httpcore.AsyncHTTP11Connection | None:
+        """The one used last, if it still stands; those that do not are closed."""
+        while self._free and self._free[0].has_expired():
+            await self._free.popleft().aclose()
+        while self._free:
+            connection = self._free.pop()
+            if not connection.has_expired():
+                return connection
+            await connection.aclose()
+        return None
+
+    async def _new(self, request: httpcore.Request) -> httpcore.AsyncHTTP11Connection:
+        try:
+            stream = await self._connect(request)
+        except _CONNECTING:
+            stream = await self._connect(request)
+        connection = httpcore.AsyncHTTP11Connection(request.url.origin, stream, _KEEP_ALIVE_SECONDS)
+        # Nobody waits for it; httpcore's, by anyio, makes each request wait for two turns of the event loop (measured).
+        connection._state_lock = asyncio.Lock()  # type: ignore[assignment]  # it is all that a connection uses
+        return connection
+
+    async def _connect(self, request: httpcore.Request) -> httpcore.AsyncNetworkStream:
+        origin, seconds = request.url.origin, _seconds(request, "connect")
+        host = origin.host.decode("ascii")
+        if self._socket is not None:
+            return await self._network.connect_unix_socket(self._socket, timeout=seconds)
+        stream = await self._network.connect_tcp(host, origin.port, timeout=seconds)
+        if origin.scheme == b"https":
+            return await stream.start_tls(self._tls, server_hostname=host, timeout=seconds)
+        return stream
+
+
+class _Body:
+    """The body of an answer, with whose closing the use of its connection ends."""
+
+    def __init__(self, body: Any, connection: httpcore.AsyncHTTP11Connection, connections: Connections) -> None:
+        self._body = body
+        self._connection = connection
+        self._connections: Connections | None = connections
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for piece in self._body:
+            yield piece
 
     async def aclose(self) -> None:
-        self._is_dead = True
-        await self._connection.aclose()
+        connections, self._connections = self._connections, None
+        if connections is not None:
+            await self._body.aclose()
+            await connections.give_back(self._connection)
 
-    def info(self) -> str:
-        return self._connection.info()
 
-    def can_handle_request(self, origin: httpcore.Origin) -> bool:
-        return self._connection.can_handle_request(origin)
-
-    def is_available(self) -> bool:
-        return not self._is_dead and self._connection.is_available()
-
-    def has_expired(self) -> bool:
-        return self._connection.has_expired()
-
-    def is_idle(self) -> bool:
-        return self._connection.is_idle()
-
-    def is_closed(self) -> bool:
-        return self._is_dead or self._connection.is_closed()
+def _seconds(request: httpcore.Request, kind: str) -> float | None:
+    seconds: float | None = request.extensions.get("timeout", {}).get(kind)
+    return seconds

@@ -87,6 +87,8 @@ class Stream(httpcore.AsyncNetworkStream, asyncio.Protocol):
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """Returns when there is room for more."""
+        if not buffer:
+            return
         with _as(httpcore.WriteTimeout, httpcore.WriteError):
             if self._has_ended:
                 raise self._failure or ConnectionResetError

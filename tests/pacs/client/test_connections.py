@@ -67,10 +67,10 @@ async def test_a_cancelled_exchange_leaves_its_connection_to_the_next(
             await web.search("studies")
         await web.aclose()
         await pacs.until_closed()
-    assert 8 < cancelled < MOMENTS
+    assert 3 < cancelled < MOMENTS
 
 
-async def test_a_kept_connection_makes_no_request_wait_for_a_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_no_request_waits_for_a_turn_of_its_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     waited = 0
     turn = AsyncIOBackend.cancel_shielded_checkpoint
 
@@ -83,10 +83,9 @@ async def test_a_kept_connection_makes_no_request_wait_for_a_turn(monkeypatch: p
     async with scripted_pacs(keeps_connections) as pacs:
         web = DicomWeb(pacs.address())
         await web.search("studies")
-        at_first = waited
         await web.search("studies")
         await web.aclose()
-    assert 0 < at_first == waited
+    assert waited == 0
 
 
 @pytest.mark.parametrize("seed", range(12))
