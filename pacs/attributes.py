@@ -62,8 +62,11 @@ class Name:
 def parse_date(text: str) -> dt.date | None:
     """A DA (`20260131`, the old `2026.01.31`) or ISO 8601 date; None when it is neither."""
     match = _DATE.fullmatch(text.strip())
+    if not match:
+        return None
+    year, month, day = match.groups()
     try:
-        return dt.date(*(int(part) for part in match.groups())) if match else None
+        return dt.date(int(year), int(month), int(day))
     except ValueError:
         return None
 

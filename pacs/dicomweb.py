@@ -4,8 +4,9 @@ It knows HTTP and the habits of servers (measured on Orthanc 1.10–1.13), and n
 """
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from typing import cast
 
 import httpcore
 import httpx
@@ -47,25 +48,26 @@ class DicomWeb:
     async def search(self, path: str, query: str = "") -> list[JSONDataset]:
         """The datasets of a search or of `/metadata`: a list, empty for 204 and `[]`."""
         answer = await self.request("GET", path, query=query, headers={"Accept": DICOM_JSON})
-        async with self._reading(answer):
-            return answer.datasets()
+        return await self._read_in_turn(answer, answer.datasets)
 
     async def metadata(self, path: str, tags: frozenset[str]) -> tuple[list[JSONDataset], int]:
         """The datasets of `/metadata` with the attributes `tags` alone, and how many bytes they were with all."""
         answer = await self.request("GET", path, headers={"Accept": DICOM_JSON})
-        async with self._reading(answer):
-            found = excerpt(answer.content, tags)
-            return answer.datasets() if found is None else found, len(answer.content)
 
-    @asynccontextmanager
-    async def _reading(self, answer: Answer) -> AsyncIterator[None]:
-        """Around reading a body: large ones one by one, and other requests get their turn in between."""
+        def read() -> list[JSONDataset]:
+            found = excerpt(answer.content, tags)
+            return answer.datasets() if found is None else found
+
+        return await self._read_in_turn(answer, read), len(answer.content)
+
+    async def _read_in_turn(self, answer: Answer, read: Callable[[], list[JSONDataset]]) -> list[JSONDataset]:
+        """What is read of a body: large ones one by one, and other requests get their turn in between."""
         if len(answer.content) < _LARGE_BYTES:
-            yield
-            return
+            return read()
         async with self._large:
-            yield
+            datasets = read()
             await asyncio.sleep(0)
+            return datasets
 
     async def request(
         self,
@@ -102,7 +104,7 @@ class DicomWeb:
 
         async def read(response: httpcore.Response) -> Answer:
             check_status(response.status, accept_errors)
-            pieces = response.aiter_stream()
+            pieces: AsyncIterable[bytes] = cast(AsyncIterable[bytes], response.stream)
             if any(name.lower() == b"content-encoding" for name, _ in response.headers):  # unasked
                 pieces = httpx.Response(response.status, headers=response.headers, content=pieces).aiter_bytes()
             return Answer(response.status, response.headers, await self._read(pieces))

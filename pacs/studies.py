@@ -60,9 +60,9 @@ class Studies:
         """
         fields = [f"includefield={keyword}" for keyword in sorted(set(include) - _GIVEN[resource])]
         keyword, wanted = (uids[0], frozenset(uids[1])) if uids else (None, frozenset[str]())
-        rest = query(match.parameters(), fields)
-        lists = list(uid_lists(keyword, sorted(wanted), rest)) if keyword else [""]
-        queries = [query(match.parameters(), [uid_list] if uid_list else [], fields) for uid_list in lists]
+        parameters = list(match.parameters())
+        lists = uid_lists(keyword, sorted(wanted), query(parameters, fields)) if keyword else ()
+        queries = [query(parameters, [uid_list], fields) for uid_list in lists] or [query(parameters, fields)]
         answers = await asyncio.gather(*(self._answer(resource, text, afresh) for text in queries))
         datasets = (Dataset(json) for answer in answers for json in answer)
         return [

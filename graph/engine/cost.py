@@ -91,6 +91,8 @@ class CostPlan:
             for definition in operation.variable_definitions or ()
             if isinstance(definition.default_value, IntValueNode)
         }
+        self._fixed: Estimate | None = None
+        """Where it does not depend on variables."""
 
     def check(self, variables: Mapping[str, Any], limits: Limits) -> None:
         """Raises `QUERY_TOO_COMPLEX` for what is over the limits."""
@@ -105,7 +107,10 @@ class CostPlan:
 
     def estimate(self, variables: Mapping[str, Any]) -> Estimate:
         """The most that the operation is expected to take with these variables."""
+        if self._fixed is not None:
+            return self._fixed
         known: dict[int, Estimate] = {}
+        is_fixed = True
         values = {**self._defaults, **variables}
 
         def total(selection: _Selection) -> Estimate:
@@ -116,6 +121,8 @@ class CostPlan:
             return known[id(selection)]
 
         def step_total(step: _Step) -> Estimate:
+            nonlocal is_fixed
+            is_fixed = is_fixed and not isinstance(step.first, str)
             below = total(step.below)
             objects = max(_count(step, values), 0)
             own, shared = (0, step.cost.requests) if step.cost.batched else (step.cost.requests, 0)
@@ -123,7 +130,9 @@ class CostPlan:
                 own + objects * below.requests, shared + below.batched_requests, objects + objects * below.rows
             )
 
-        return total(self._selection)
+        estimate = total(self._selection)
+        self._fixed = estimate if is_fixed else None
+        return estimate
 
 
 def _count(step: _Step, variables: Mapping[str, Any]) -> int:

@@ -1,6 +1,7 @@
 """Which media type an answer has (GraphQL over HTTP, "Media types")."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 RESPONSE_JSON = "application/graphql-response+json"
 PLAIN_JSON = "application/json"
@@ -14,6 +15,7 @@ _OFFERS = {
 }
 
 
+@lru_cache(64)
 def answer_type(accept: str) -> str:
     """The best type that the client takes; `application/json` where it says nothing that helps."""
     best, best_quality = PLAIN_JSON, 0.0

@@ -5,6 +5,7 @@ executor it is a plain attribute, which keeps long lists fast (measured: an asyn
 """
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any, Literal, TypeVar, dataclass_transform
 
 import strawberry
@@ -82,9 +83,18 @@ def selected_keywords(info: strawberry.Info[Any, Any], cls: type, *paths: str) -
     names = selected(info, *paths or ("",))
     if "dicom" in names:
         return frozenset({"all"})
-    fields = get_object_definition(cls, strict=True).fields
-    wanted = (field for field in fields if (field.graphql_name or to_camel_case(field.python_name)) in names)
-    return frozenset(keyword for field in wanted if (keyword := field.metadata.get(_KEYWORD)))
+    keywords = _keywords(cls)
+    return frozenset(keywords[name] for name in names if name in keywords)
+
+
+@cache
+def _keywords(cls: type) -> dict[str, str]:
+    """By the names of fields."""
+    return {
+        field.graphql_name or to_camel_case(field.python_name): field.metadata[_KEYWORD]
+        for field in get_object_definition(cls, strict=True).fields
+        if field.metadata.get(_KEYWORD)
+    }
 
 
 def _field(

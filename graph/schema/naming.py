@@ -4,6 +4,7 @@
 """
 
 import re
+from functools import lru_cache
 
 from strawberry.schema.name_converter import NameConverter
 
@@ -16,8 +17,14 @@ class ContractNames(NameConverter):
 
     def apply_naming_config(self, name: str) -> str:
         """The GraphQL name of a Python name."""
-        first, *others = name.split("_")
-        return first + "".join(_ABBREVIATIONS.get(word, word.capitalize()) for word in others)
+        return _camel_case(name)
+
+
+@lru_cache(1024)
+def _camel_case(name: str) -> str:
+    """Asked by strawberry for every argument of every field that it resolves."""
+    first, *others = name.split("_")
+    return first + "".join(_ABBREVIATIONS.get(word, word.capitalize()) for word in others)
 
 
 def field_name(keyword: str) -> str:

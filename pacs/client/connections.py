@@ -120,9 +120,9 @@ class _Body:
         self._connection = connection
         self._connections: Connections | None = connections
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        async for piece in self._body:
-            yield piece
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        pieces: AsyncIterator[bytes] = aiter(self._body)
+        return pieces
 
     async def aclose(self) -> None:
         connections, self._connections = self._connections, None

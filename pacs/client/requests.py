@@ -1,7 +1,7 @@
 """Requests to one server: where they go, and what all of them say."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import httpcore
@@ -46,10 +46,20 @@ class Requests:
         if content is not None or method == "POST":
             fields.append((b"Content-Length", b"%d" % len(content or b"")))
         url = httpcore.URL(**self._place, target=target)
-        return httpcore.Request(method, url, headers=fields, content=content, extensions=self._patience)
+        return httpcore.Request(method, url, headers=fields, content=content or _Nothing(), extensions=self._patience)
 
     def _target(self, path: str, query: str) -> bytes:
         return self._path + f"/{path.lstrip('/')}{'?' + query if query else ''}".encode("ascii")
+
+
+class _Nothing:
+    """A body without a piece; of an empty one httpcore would make one."""
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        raise StopAsyncIteration
 
 
 def _socket_root(url: str) -> str:

@@ -1,6 +1,7 @@
 """Deleting beside others who store and read the same objects."""
 
 import asyncio
+import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -73,10 +74,18 @@ async def test_what_is_deleted_while_its_uri_is_asked_for_is_gone(
 
 async def test_metadata_is_that_of_one_moment(deleting: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
     await deleting.store(instance())
-    monkeypatch.setattr(lookup, "metadata", slow(lookup.metadata, before=0.1))
-    asked, _ = await asyncio.gather(
-        deleting.get("/studies/1.2.3.1/metadata"), deleting.client.delete(f"{deleting.url}/studies/1.2.3.1")
-    )
+    begun = threading.Event()
+    metadata = slow(lookup.metadata, before=0.1)
+
+    def beginning(*given: Any) -> Any:
+        begun.set()
+        return metadata(*given)
+
+    monkeypatch.setattr(lookup, "metadata", beginning)
+    asking = asyncio.create_task(deleting.get("/studies/1.2.3.1/metadata"))
+    await asyncio.to_thread(begun.wait, 10)
+    await deleting.client.delete(f"{deleting.url}/studies/1.2.3.1")
+    asked = await asking
     assert (asked.status_code, len(asked.json())) == (200, 1)
 
 
