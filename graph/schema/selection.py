@@ -6,6 +6,8 @@ from typing import Any
 import strawberry
 from graphql import FieldNode, FragmentDefinitionNode, FragmentSpreadNode, InlineFragmentNode
 
+_Parent = FieldNode | InlineFragmentNode | FragmentDefinitionNode
+
 
 def selected(info: strawberry.Info[Any, Any], *paths: str, surely: bool = False) -> frozenset[str]:
     """Names of the fields selected at any of `paths` below this field: `""` right below, `edges.node` deeper.
@@ -14,24 +16,26 @@ def selected(info: strawberry.Info[Any, Any], *paths: str, surely: bool = False)
     """
     fragments = info._raw_info.fragments
 
-    def below(fields: Iterable[FieldNode | InlineFragmentNode | FragmentDefinitionNode]) -> list[FieldNode]:
+    def below(parents: Iterable[_Parent], name: str | None = None) -> list[FieldNode]:
+        """The fields below, of this name or of any."""
         found: list[FieldNode] = []
-        for field in fields:
-            for node in field.selection_set.selections if field.selection_set else ():
+        for parent in parents:
+            for node in parent.selection_set.selections if parent.selection_set else ():
                 if surely and node.directives:
                     continue
                 if isinstance(node, FieldNode):
-                    found.append(node)
+                    if name is None or node.name.value == name:
+                        found.append(node)
                 elif isinstance(node, InlineFragmentNode):
-                    found += below([node])
+                    found += below([node], name)
                 elif isinstance(node, FragmentSpreadNode):
-                    found += below([fragments[node.name.value]])
+                    found += below([fragments[node.name.value]], name)
         return found
 
     names: set[str] = set()
     for path in paths:
-        fields = below(info._raw_info.field_nodes)
+        fields = list(info._raw_info.field_nodes)
         for step in path.split(".") if path else ():
-            fields = below(field for field in fields if field.name.value == step)
-        names.update(field.name.value for field in fields)
+            fields = fields and below(fields, step)
+        names.update(field.name.value for field in fields and below(fields))
     return frozenset(names)
