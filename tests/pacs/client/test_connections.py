@@ -8,7 +8,9 @@ from random import Random
 import pytest
 from anyio._backends._asyncio import AsyncIOBackend
 
+from pacs.client import connections
 from pacs.dicomweb import DicomWeb, pieces
+from pacs.errors import PacsUnavailable
 from tests.pacs.scripted import Exchange, Script, scripted_pacs
 
 MOMENTS = 40
@@ -134,3 +136,50 @@ async def test_who_gives_up_waiting_for_a_connection_leaves_no_failure_that_nobo
     gc.collect()
     await asyncio.sleep(0)
     assert unheard == []
+
+
+async def test_many_requests_share_the_connections_that_are_allowed() -> None:
+    async def takes_a_moment(exchange: Exchange) -> None:
+        await asyncio.sleep(0.01)
+        await exchange.json([])
+
+    async with scripted_pacs(takes_a_moment) as pacs:
+        web = DicomWeb(pacs.address(max_connections=3))
+        await asyncio.gather(*(web.search(f"studies/{number}/series") for number in range(20)))
+        assert (len(pacs.exchanges), pacs.connections) == (20, 3)
+        await web.aclose()
+        await pacs.until_closed()
+
+
+async def test_a_connection_is_used_again_and_not_after_the_server_may_have_closed_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(connections, "_KEEP_ALIVE_SECONDS", 0.2)
+    async with scripted_pacs(keeps_connections) as pacs:
+        web = DicomWeb(pacs.address())
+        for _ in range(5):
+            await web.search("studies")
+        assert pacs.connections == 1
+        await asyncio.sleep(0.25)
+        await web.search("studies")
+        assert (pacs.connections, pacs.open) == (2, 1)
+        await web.aclose()
+        await pacs.until_closed()
+
+
+async def test_closing_ends_what_is_under_way_and_what_waits_for_a_connection() -> None:
+    asked = asyncio.Event()
+
+    async def says_nothing(_: Exchange) -> None:
+        asked.set()
+        await asyncio.sleep(10)
+
+    async with scripted_pacs(says_nothing) as pacs:
+        web = DicomWeb(pacs.address(max_connections=1))
+        searches = [asyncio.create_task(web.search("studies")) for _ in range(3)]
+        await asked.wait()
+        await web.aclose()
+        async with asyncio.timeout(2):
+            ended = await asyncio.gather(*searches, return_exceptions=True)
+        assert [type(error) for error in ended] == [PacsUnavailable] * 3
+    assert len(pacs.exchanges) == 1
