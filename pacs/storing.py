@@ -91,9 +91,10 @@ class Storing:
         except PacsError as error:
             return dict.fromkeys((one.uid for one in batch), error)
         told: dict[str, Outcome] = dict.fromkeys(held or ())
+        of_any_size = held is not None or len(batch) == 1
         for one in batch:
             if one.uid not in told:
-                told |= await self._said(self._orthanc, one, of_any_size=held is not None)
+                told |= await self._said(self._orthanc, one, of_any_size=of_any_size)
         return told
 
     async def _said(self, orthanc: OrthancStore, one: NewObject, *, of_any_size: bool) -> dict[str, Outcome]:

@@ -32,7 +32,7 @@ class Said(Enum):
 
 
 class OrthancStore:
-    """Stores all but small objects, one a request, where there is an Orthanc behind `door` and it takes any.
+    """Stores one object a request, where there is an Orthanc behind `door` and it takes any; small ones if asked to.
 
     `forms` stores several.
     """

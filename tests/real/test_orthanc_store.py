@@ -103,9 +103,10 @@ async def test_those_that_a_script_keeps_out_are_refused_and_the_others_stored(t
     images = [large(), large(nobody), nobody.image(), Exam().image()]
     async with served(tmp_path, pacs.pacs_url) as api:
         results = await api.upload(*(image.content for image in images))
+        (alone,) = await api.upload(nobody.image().content)
 
-    codes = [result["error"] and result["error"]["code"] for result in results]
-    assert codes == [None, "REFUSED_BY_PACS", "REFUSED_BY_PACS", None]
+    codes = [result["error"] and result["error"]["code"] for result in (*results, alone)]
+    assert codes == [None, "REFUSED_BY_PACS", "REFUSED_BY_PACS", None, "REFUSED_BY_PACS"]
     assert await asyncio.to_thread(ways, pacs) == ["RestApi", "RestApi"]
 
 

@@ -81,7 +81,7 @@ async def test_several_go_in_one_form_and_orthanc_is_asked_what_it_has() -> None
         (form,) = script.forms
         assert [form.count(one.content) for one in (ONE, TWO, THREE)] == [1] * 3
         assert await stored(pacs, ONE) == [None]
-        assert paths(server)[5:] == [QIDO, STOW]
+        assert paths(server)[5:] == [QIDO, INSTANCES]
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from pacs.attributes import JSONDataset, tag
 from pacs.errors import Conflict, PacsTimeout, Refused
 from tests.pacs.orthanc.storing import behind, paths, stored
 from tests.pacs.scripted import Exchange, ScriptedPacs, scripted_pacs
-from tests.samples import Exam
+from tests.samples import Exam, Sample
 
 LARGE = Exam().image(Rows=2048, Columns=1024, PixelData=bytes(4 << 20))
 MIDDLING = Exam().image(Rows=512, Columns=512, PixelData=bytes(1 << 19))
@@ -62,7 +62,7 @@ async def orthanc(
             await exchange.json(found(searches))
             return
         if path == INSTANCES:
-            assert body in (LARGE.content, MIDDLING.content)
+            assert body in (LARGE.content, MIDDLING.content, SMALL.content)
             assert exchange.headers["content-length"] == str(len(body))
         status, content = answers.get(path, (404, b""))
         if not status:
@@ -73,7 +73,7 @@ async def orthanc(
         yield both
 
 
-async def test_objects_go_as_they_are_and_small_ones_by_stow() -> None:
+async def test_objects_go_as_they_are_and_small_ones_beside_them_by_stow() -> None:
     async with orthanc(ORTHANC) as (pacs, server):
         assert await stored(pacs, LARGE, MIDDLING, SMALL) == [None] * 3
         assert paths(server) == [QIDO, SYSTEM, "/tools/bulk-content", INSTANCES, INSTANCES, STOW]
@@ -108,9 +108,10 @@ async def test_stow_is_asked_where_orthanc_does_not_take_it(
         assert paths(server) == [QIDO, *asked, STOW, QIDO, *asked_again, STOW]
 
 
-async def test_what_a_script_keeps_out_is_refused_though_stow_would_say_that_it_is_stored() -> None:
+@pytest.mark.parametrize("one", [LARGE, SMALL])
+async def test_what_a_script_keeps_out_is_refused_though_stow_would_say_that_it_is_stored(one: Sample) -> None:
     async with orthanc(ORTHANC | {INSTANCES: (200, b'{"Status": "FilteredOut"}')}) as (pacs, server):
-        (error,) = await stored(pacs, LARGE)
+        (error,) = await stored(pacs, one)
         assert isinstance(error, Refused)
         assert STOW not in paths(server)
 
