@@ -73,6 +73,7 @@ def archive(
         allow_delete=allow_delete,
         dimse=network or None,
         prints_dir=prints_dir,
+        takes_given=watch_parent and socket is not None,
     )
     try:
         run_archive(options, socket=socket, host=host, port=port, host_names=host_name or (), watch_parent=watch_parent)

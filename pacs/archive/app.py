@@ -58,7 +58,7 @@ def create_archive(options: ArchiveOptions, lock: DataLock | None = None) -> Sta
     commitments = Commitments(options.data_dir / "commitments.sqlite", index, files)
     notifier = Notifier(index, options)
     filing = Filing(index, files, notifier.wake)
-    store = Store(filing, files)
+    store = Store(filing, files, takes_given=options.takes_given)
     deleting = DeleteService(index, files, filing) if options.allow_delete else None
     renderer = Renderer()
     decoder = FrameDecoder(renderer)

@@ -13,7 +13,8 @@ class ArchiveOptions:
     `data_dir` belongs to it alone. `notify_url` is posted to whenever a study was unchanged for
     `stable_age_seconds`, with `notify_token` as bearer token and `source_id` as the event's SourceID; without a URL
     nothing is announced. `allow_delete` admits `DELETE` of studies and series. With `dimse` it is on the DICOM network
-    as well, and keeps what is printed there in `prints_dir`, else in `prints` under `data_dir`.
+    as well, and keeps what is printed there in `prints_dir`, else in `prints` under `data_dir`. With `takes_given` it
+    takes files by name (see `pacs.given_files`), which is for an archive that only its own service can talk to.
     """
 
     data_dir: Path
@@ -24,3 +25,4 @@ class ArchiveOptions:
     allow_delete: bool = False
     dimse: DimseOptions | None = None
     prints_dir: Path | None = None
+    takes_given: bool = False

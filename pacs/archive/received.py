@@ -82,6 +82,17 @@ class Digest:
         return self._hash.digest()
 
 
+def digest_of(path: Path) -> bytes:
+    """What `Digest` makes of a whole file. `OSError`."""
+    with path.open("rb", buffering=0) as file:
+        try:
+            offset = read_meta(file, os.fstat(file.fileno()).st_size).dataset_offset
+        except BadDicom:
+            offset = 0
+        file.seek(offset)
+        return hashlib.file_digest(file, "sha256").digest()
+
+
 def receive(path: Path, digest: bytes) -> Received:
     """Checks a file, reads what the index needs, and makes the file durable. `BadDicom`, `OSError`."""
     with path.open("rb") as file:

@@ -1,7 +1,7 @@
 """Store (STOW-RS, PS3.18 §10.5, and §12.5): multipart/related of Part 10 files, of any number and size.
 
-A part goes to disk as it comes; while the next one comes, it is checked and synced. Up to `BATCH_PARTS` parts are filed
-together: a request that breaks off leaves nothing of the batch that it broke off in.
+A part goes to disk as it comes, or names a file that is there; while the next one comes, it is checked and synced. Up
+to `BATCH_PARTS` parts are filed together: a request that breaks off leaves nothing of the batch that it broke off in.
 """
 
 import asyncio
@@ -24,9 +24,11 @@ from pacs.archive.incoming import Incoming
 from pacs.archive.outcomes import CANNOT_UNDERSTAND, OUT_OF_RESOURCES, Outcome
 from pacs.archive.received import Received
 from pacs.archive.store_report import Result
+from pacs.archive.taken import Taken
 from pacs.archive.transactions import transaction
 from pacs.errors import BadDicom
-from pacs.multipart import BrokenMultipart, Part
+from pacs.given_files import GivenFile, NotGiven
+from pacs.multipart import BrokenMultipart, MediaType, Part
 
 log = structlog.get_logger(__name__)
 
@@ -35,11 +37,12 @@ _CHECKS_AT_ONCE = 4
 
 
 class Store:
-    """The Store transaction over one archive."""
+    """The Store transaction over one archive; with `takes_given`, also of parts that stand for a `GivenFile`."""
 
-    def __init__(self, filing: Filing, files: FileStore) -> None:
+    def __init__(self, filing: Filing, files: FileStore, *, takes_given: bool = False) -> None:
         self._filing = filing
         self._files = files
+        self._takes_given = takes_given
 
     @transaction(name="Store", consumes=(http.PARTS_OF_DICOM,), produces=(http.DICOM_JSON,))
     async def post(self, request: Request) -> Response:
@@ -53,7 +56,7 @@ class Store:
         before is kept, and the answer lists it.
         """
         parts = _parts(request, destination)
-        run = _Run(self._filing, self._files, destination)
+        run = _Run(self._filing, self._files, destination, takes_given=self._takes_given)
         try:
             await run.receive(parts)
         except BrokenMultipart as error:
@@ -75,23 +78,24 @@ class Store:
 class _Run:
     """One request."""
 
-    def __init__(self, filing: Filing, files: FileStore, destination: Destination) -> None:
+    def __init__(self, filing: Filing, files: FileStore, destination: Destination, *, takes_given: bool) -> None:
         self.results: list[Result] = []
         self._filing = filing
         self._files = files
         self._destination = destination
+        self._takes_given = takes_given
         self._slots = asyncio.Semaphore(_CHECKS_AT_ONCE)
         self._batch: list[asyncio.Task[Received | Result]] = []
-        self._incoming: list[Incoming] = []
+        self._incoming: list[Incoming | Taken] = []
 
     async def receive(self, parts: AsyncIterator[Part]) -> None:
         """Takes all parts; `results` tells what became of them."""
         async for part in parts:
-            content_type = multipart.MediaType.parse(part.headers.get("content-type", http.DICOM)).essence
-            if content_type != http.DICOM:
+            media_type = MediaType.parse(part.headers.get("content-type", http.DICOM))
+            try:
+                await (self._take(part) if media_type.essence == http.DICOM else self._take_given(media_type))
+            except NotGiven:
                 self.results.append(Result(None, CANNOT_UNDERSTAND, f"a part is not {http.DICOM}"))
-                continue
-            await self._take(part)
             if len(self._batch) == BATCH_PARTS:
                 await self._file_batch()
         await self._file_batch()
@@ -114,12 +118,24 @@ class _Run:
         incoming = Incoming(self._files.new_incoming())
         self._incoming.append(incoming)
         await incoming.fill(part.body)
+        await self._begin_to_check(incoming)
+
+    async def _take_given(self, media_type: MediaType) -> None:
+        if not self._takes_given:
+            raise NotGiven
+        given = GivenFile.parse(media_type)
+        taken = Taken(self._files.new_incoming())
+        self._incoming.append(taken)
+        await taken.fill(given)
+        await self._begin_to_check(taken)
+
+    async def _begin_to_check(self, incoming: Incoming | Taken) -> None:
         await self._slots.acquire()
         task = asyncio.create_task(self._check(incoming))
         task.add_done_callback(lambda _: self._slots.release())
         self._batch.append(task)
 
-    async def _check(self, incoming: Incoming) -> Received | Result:
+    async def _check(self, incoming: Incoming | Taken) -> Received | Result:
         try:
             received = await asyncio.to_thread(incoming.finish)
         except BadDicom as error:
@@ -143,7 +159,7 @@ def _result(received: Received, outcome: Outcome) -> Result:
     return Result(received.header, reason, outcome.sentence)
 
 
-def _remove(files: Iterable[Incoming]) -> None:
+def _remove(files: Iterable[Incoming | Taken]) -> None:
     for file in files:
         with suppress(OSError):
             file.discard()
@@ -153,7 +169,7 @@ def _remove(files: Iterable[Incoming]) -> None:
 
 def _parts(request: Request, destination: Destination) -> AsyncIterator[Part]:
     """The parts of a body that this service takes; 415 for any other."""
-    media_type = multipart.MediaType.parse(request.headers.get("content-type", ""))
+    media_type = MediaType.parse(request.headers.get("content-type", ""))
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise HTTPException(415, "a compressed body is not understood")
     if destination.takes_one_alone and media_type.essence == http.DICOM:
