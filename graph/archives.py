@@ -60,6 +60,7 @@ def _embedded(settings: Settings) -> PacsAddress:
         decodes_queries=True,
         tells_conflicts=True,
         tells_updates=True,
+        takes_given=True,
         connect_timeout_seconds=settings.pacs_connect_timeout_seconds,
         timeout_seconds=settings.pacs_timeout_seconds,
     )

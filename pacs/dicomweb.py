@@ -78,16 +78,18 @@ class DicomWeb:
         headers: Mapping[str, str] | None = None,
         content: bytes | AsyncIterator[bytes] | None = None,
         accept_errors: frozenset[int] = frozenset(),
+        work_seconds: float = 0.0,
     ) -> Answer:
         """One exchange with a small answer, read whole.
 
+        The server may take `work_seconds` longer than any other to answer when `content` is not a stream.
         `query` is sent as it is (see `queries.py`). A status of 400 or more raises, but for those in `accept_errors`,
         whose bodies have something to say.
         """
         with pacs_errors():
-            async with asyncio.timeout(self.address.timeout_seconds) as deadline:
+            async with asyncio.timeout(self.address.timeout_seconds + work_seconds) as deadline:
                 if not isinstance(content, AsyncIterator):
-                    simple = self._requests.simple(method, path, query, headers, content)
+                    simple = self._requests.simple(method, path, query, headers, content, work_seconds)
                     if simple is not None:
                         return await self._exchange(simple, accept_errors)
                 else:

@@ -1,9 +1,11 @@
 """STOW-RS (PS3.18 §10.5) as its client: some objects in one request, and what became of each."""
 
+import asyncio
 from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
+from pacs import multipart
 from pacs.attributes import Dataset
 from pacs.blocks import read_ahead
 from pacs.bundle import Bundle
@@ -11,10 +13,13 @@ from pacs.client.answer import Answer
 from pacs.client.failures import INSUFFICIENT_STORAGE, NO_SPACE
 from pacs.dicomweb import DICOM_JSON, DicomWeb
 from pacs.errors import Conflict, PacsError, PacsFault, Refused
+from pacs.given_files import LEAST_BYTES, GivenFile, Giver
 from pacs.part10 import Part10Header
 from pacs.sources import ReadableFile
 
 DICOM = "application/dicom"
+_LEAST_BYTES_PER_SECOND = 16e6
+"""Of a disk that must have written all of a file before the server answers."""
 _DUPLICATE = 0x0111
 _REFUSALS = frozenset({400, 409, 413, 415, 422, INSUFFICIENT_STORAGE})
 _REASONS = {
@@ -48,19 +53,51 @@ async def store(web: DicomWeb, objects: Sequence[NewObject]) -> list[PacsError |
     nothing). `Conflict` when other content is stored under its UID; `Refused` with the reason, which is None when the
     server gives none. Raises the `PacsError` that hit the request as a whole.
     """
+    given = await _given(web, objects)
+    if given is not None:
+        outcomes = _outcomes(await _post_given(web, given), objects)
+        if not (isinstance(outcomes[0], Refused) and outcomes[0].reason is None):
+            return outcomes
+    return _outcomes(await _post(web, objects), objects)
+
+
+async def _given(web: DicomWeb, objects: Sequence[NewObject]) -> GivenFile | None:
+    """A large object's file, where it and the server are such as allow it."""
+    file, size = objects[0].file, objects[0].size
+    if not web.address.takes_given or len(objects) > 1 or size < LEAST_BYTES or not isinstance(file, Giver):
+        return None
+    return await asyncio.to_thread(file.give)
+
+
+async def _post_given(web: DicomWeb, given: GivenFile) -> Answer:
+    boundary = multipart.new_boundary()
+    return await web.request(
+        "POST",
+        "studies",
+        headers=_headers(boundary),
+        content=multipart.opening(boundary, given.content_type) + multipart.closing(boundary),
+        accept_errors=_REFUSALS,
+        work_seconds=given.size / _LEAST_BYTES_PER_SECOND,
+    )
+
+
+async def _post(web: DicomWeb, objects: Sequence[NewObject]) -> Answer:
     bundle = Bundle.of([one.file for one in objects], [one.size for one in objects], DICOM)
     async with aclosing(read_ahead(bundle.blocks())) as content:
-        answer = await web.request(
+        return await web.request(
             "POST",
             "studies",
-            headers={
-                "Accept": DICOM_JSON,
-                "Content-Type": f'multipart/related; type="{DICOM}"; boundary={bundle.boundary}',
-                "Content-Length": str(bundle.size),
-            },
+            headers=_headers(bundle.boundary) | {"Content-Length": str(bundle.size)},
             content=content,
             accept_errors=_REFUSALS,
         )
+
+
+def _headers(boundary: str) -> dict[str, str]:
+    return {"Accept": DICOM_JSON, "Content-Type": f'multipart/related; type="{DICOM}"; boundary={boundary}'}
+
+
+def _outcomes(answer: Answer, objects: Sequence[NewObject]) -> list[PacsError | None]:
     outcome = _outcome(answer)
     stored = {item.text("ReferencedSOPInstanceUID") for item in outcome.items("ReferencedSOPSequence")}
     failed = list(outcome.items("FailedSOPSequence"))

@@ -1,6 +1,6 @@
 """A form with files (the GraphQL multipart request specification), read as it arrives.
 
-All files of a form wait in one spool. A file over the limit is cut and marked, so that the others succeed. The files
+The files of a form wait in spools. A file over the limit is cut and marked, so that the others succeed. The files
 are closed when the request ends, however it ends.
 """
 
@@ -13,6 +13,7 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from graph.engine.spool import Spool, SpooledFile
+from graph.engine.spools import Spools
 from graph.engine.uploads import UploadedFile, UploadLimits
 from graph.errors import ContractError, bad_input
 
@@ -23,6 +24,7 @@ _JSON_PARTS = ("operations", "map")
 class _Part:
     name: str
     filename: str | None
+    spool: Spool
     start: int
     """Where it lies in the spool."""
     size: int = 0
@@ -48,7 +50,7 @@ async def read_form(content_type: str, chunks: AsyncIterator[bytes], limits: Upl
         await reader.read(_boundary(content_type), chunks)
         yield reader.form()
     finally:
-        await asyncio.shield(reader.spool.aclose())
+        await asyncio.shield(reader.spools.aclose())
 
 
 def _boundary(content_type: str) -> bytes:
@@ -60,7 +62,7 @@ def _boundary(content_type: str) -> bytes:
 
 class _FormReader:
     def __init__(self, limits: UploadLimits) -> None:
-        self.spool = Spool(limits.spool_files)
+        self.spools = Spools(limits.spool_files)
         self._limits = limits
         self._json: dict[str, bytearray] = {}
         self._files: dict[str, _Part] = {}
@@ -88,7 +90,7 @@ class _FormReader:
             raise bad_input("The body is not multipart/form-data.") from error
         if not self._complete:
             raise bad_input("The body ends before its last part does.")
-        await self.spool.finish()
+        await self.spools.finish()
 
     async def _feed(self, parser: MultipartParser, chunks: AsyncIterator[bytes]) -> None:
         """While some bytes are written, the next ones come."""
@@ -98,7 +100,7 @@ class _FormReader:
             if received > self._limits.max_request_bytes:
                 raise too_large_body(self._limits.max_request_bytes)
             parser.write(chunk)
-            await self.spool.keep_up()
+            await self.spools.keep_up()
 
     def form(self) -> Form:
         missing = [name for name in _JSON_PARTS if name not in self._json]
@@ -109,7 +111,7 @@ class _FormReader:
 
     def _file(self, part: _Part) -> UploadedFile:
         too_large = part.size > self._limits.max_file_bytes
-        file = SpooledFile(self.spool, part.start, 0 if too_large else part.size)
+        file = SpooledFile(part.spool, part.start, 0 if too_large else part.size)
         return UploadedFile(part.filename, part.size, file, too_large)
 
     def _begin(self) -> None:
@@ -135,7 +137,7 @@ class _FormReader:
         if name in self._json or name in self._files:
             raise bad_input("Two parts of the form have the same name.")
         filename = _text(options[b"filename"]) if b"filename" in options else None
-        self._part = _Part(name, filename, self.spool.size)
+        self._part = _Part(name, filename, *self.spools.begin())
         if name in _JSON_PARTS:
             self._json[name] = bytearray()
             return
@@ -152,7 +154,7 @@ class _FormReader:
                 raise too_large_body(self._limits.max_json_bytes, f"The part `{part.name}`")
             self._json[part.name] += data[start:end]
         elif part.size <= self._limits.max_file_bytes:
-            self.spool.add(memoryview(data)[start:end])
+            self.spools.add(memoryview(data)[start:end])
 
     def _end(self) -> None:
         self._complete = True

@@ -9,6 +9,7 @@ from typing import BinaryIO
 
 from graph.engine.spool_files import SpoolFiles
 from pacs.blocks import write_whole
+from pacs.given_files import GivenFile
 
 _BLOCK_BYTES = 1 << 20
 _PIECE_BYTES = 4096
@@ -24,7 +25,7 @@ class Spool:
     def __init__(self, files: SpoolFiles) -> None:
         self.size = 0
         self.is_closed = False
-        self._is_whole = False
+        self._is_whole = self._is_given = False
         self._files = files
         self._file: BinaryIO | None = None
         self._pieces: list[bytearray | memoryview] = []
@@ -59,6 +60,16 @@ class Spool:
             self._tail = bytearray().join(self._taken())
         self._is_whole = True
 
+    def give(self) -> GivenFile | None:
+        """The file that it waits in, never to be changed again; None while that is memory. `OSError`; in a thread."""
+        if self._file is None or not self._is_whole:
+            return None
+        self._is_given = True
+        descriptor = self._file.fileno()
+        if os.fstat(descriptor).st_size > self.size:  # of an upload before
+            os.ftruncate(descriptor, self.size)
+        return GivenFile.of(descriptor)
+
     async def aclose(self) -> None:
         """Gives everything up, once nothing writes any more."""
         if self._writing is not None:
@@ -67,7 +78,7 @@ class Spool:
         self._taken()
         file, self._file = self._file, None
         if file is not None:
-            await self._files.give_back(file, again=self._is_whole)
+            await self._files.give_back(file, again=self._is_whole and not self._is_given)
 
     def read(self, offset: int, size: int) -> bytes:
         """At most `size` bytes at `offset`; blocks on the disk. `ValueError` after `aclose`."""
@@ -122,6 +133,10 @@ class SpooledFile:
         data = self._spool.read(self._start + self._at, left if size < 0 else min(size, left))
         self._at += len(data)
         return data
+
+    def give(self) -> GivenFile | None:
+        """See `pacs.given_files.Giver`; None where it shares its spool with others."""
+        return self._spool.give() if self._size == self._spool.size else None
 
     def seek(self, offset: int, /) -> int:
         """Goes to an offset from the start."""

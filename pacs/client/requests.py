@@ -36,9 +36,15 @@ class Requests:
         return self._root.copy_with(raw_path=self._target(path, query))
 
     def simple(
-        self, method: str, path: str, query: str, headers: Mapping[str, str] | None, content: bytes | None
+        self,
+        method: str,
+        path: str,
+        query: str,
+        headers: Mapping[str, str] | None,
+        content: bytes | None,
+        work_seconds: float = 0.0,
     ) -> httpcore.Request | None:
-        """For httpcore; None if something in it is left to httpx to encode."""
+        """For httpcore; None if something in it is left to httpx to encode. See `DicomWeb.request`."""
         target = self._target(path, query)
         if self._has_userinfo or not _AS_IT_IS.fullmatch(target):
             return None
@@ -46,7 +52,8 @@ class Requests:
         if content is not None or method == "POST":
             fields.append((b"Content-Length", b"%d" % len(content or b"")))
         url = httpcore.URL(**self._place, target=target)
-        return httpcore.Request(method, url, headers=fields, content=content or _Nothing(), extensions=self._patience)
+        patience = self._patience if not work_seconds else {"timeout": self.timeout.as_dict() | {"read": None}}
+        return httpcore.Request(method, url, headers=fields, content=content or _Nothing(), extensions=patience)
 
     def _target(self, path: str, query: str) -> bytes:
         return self._path + f"/{path.lstrip('/')}{'?' + query if query else ''}".encode("ascii")
