@@ -41,6 +41,7 @@ class Batches(Generic[I, O]):
     async def _commit_all(self) -> None:
         try:
             while self._pending:
+                await asyncio.sleep(0)  # what has arrived by now goes along, and need not wait for a commit of its own
                 batch, self._pending = self._pending[: self._size], self._pending[self._size :]
                 started = time.monotonic()
                 try:
