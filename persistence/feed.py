@@ -41,6 +41,8 @@ class ExamFeed:
         self._busy_seconds, self._idle_seconds = poll_seconds
         self._ring = EventRing(ring_size)
         self._appended = 0
+        self._own: dict[int, ExamEvent] = {}
+        """What was appended here and is not in the ring yet, by sequence; at most a page of it."""
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._subscriptions: WeakSet[Subscription] = WeakSet()
@@ -69,6 +71,8 @@ class ExamFeed:
         if self._ring.tail is None and stored.received_at == event.received_at:  # not one of old that it repeats
             self._ring.begin(stored.sequence - 1)
         self._appended = max(self._appended, stored.sequence)
+        if len(self._own) < _PAGE:  # the others are found in the store
+            self._own[stored.sequence] = stored
         self._wake.set()
         return stored
 
@@ -130,15 +134,12 @@ class ExamFeed:
                 await self._pause(failing=failing)
 
     async def _advance(self) -> bool:
-        """Takes over what is new in the store; returns whether there may be more right now."""
+        """Takes over what is new in the log; returns whether there may be more right now."""
         if self._ring.tail is None:
             await self._find_tail()
-        try:
-            events = await self._store.events_after(self._ring.tail, limit=_PAGE)
-        except CursorExpired:  # the machine slept while others kept the log short
-            self._ring.begin(await self._store.first_sequence() - 1)
-            events = []
+        events = self._own_events() or await self._stored_events()
         self._ring.extend(events)
+        self._own = {sequence: event for sequence, event in self._own.items() if sequence > (self._ring.tail or 0)}
         if events:
             for heard in self._listeners:
                 for event in events:
@@ -148,6 +149,21 @@ class ExamFeed:
                     await asyncio.sleep(0)
                 subscription.offer(events)
         return len(events) == _PAGE
+
+    def _own_events(self) -> list[ExamEvent]:
+        """Those that this process itself appended right behind the tail: what the store would answer, unasked."""
+        events: list[ExamEvent] = []
+        sequence = (self._ring.tail or 0) + 1
+        while event := self._own.get(sequence + len(events)):
+            events.append(event)
+        return events
+
+    async def _stored_events(self) -> list[ExamEvent]:
+        try:
+            return await self._store.events_after(self._ring.tail, limit=_PAGE)
+        except CursorExpired:  # the machine slept while others kept the log short
+            self._ring.begin(await self._store.first_sequence() - 1)
+            return []
 
     async def _heed_changes(self) -> None:
         async for _ in self._store.changes():

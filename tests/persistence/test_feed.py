@@ -141,6 +141,35 @@ async def test_a_thousand_subscribers_cost_no_more_reads_than_one_and_hear_at_on
     await feed.aclose()
 
 
+async def test_what_this_process_appends_is_heard_without_a_look_into_the_store(counting: CountingStore) -> None:
+    feed = ExamFeed(counting, poll_seconds=(60, 60))
+    await feed.start()
+    subscription = feed.subscribe(None)
+    await asyncio.sleep(0.05)
+    before = counting.reads
+    given = await asyncio.gather(*(feed.append(new_event()) for _ in range(50)))
+    assert await take(subscription, 50) == list(given)
+    assert counting.reads == before
+    await feed.aclose()
+
+
+async def test_own_and_others_events_are_heard_in_the_order_of_the_log(feed: ExamFeed, store: Store) -> None:
+    subscription = feed.subscribe(None)
+    given = []
+    for _ in range(20):
+        given += [await feed.append(new_event()), *await append(store, 1), await feed.append(new_event())]
+    assert await take(subscription, 60) == given
+
+
+async def test_a_burst_larger_than_what_is_kept_of_ones_own_is_heard_whole(counting: CountingStore) -> None:
+    feed = ExamFeed(counting, poll_seconds=(60, 60))
+    await feed.start()
+    subscription = feed.subscribe(None)
+    given = await asyncio.gather(*(feed.append(new_event()) for _ in range(1200)))
+    assert await take(subscription, 1200) == list(given)
+    await feed.aclose()
+
+
 async def test_a_slow_subscriber_holds_a_page_and_misses_nothing(feed: ExamFeed, store: Store) -> None:
     subscription = feed.subscribe(None)
     first = await feed.append(new_event())
@@ -162,7 +191,7 @@ async def test_subscriptions_stay_through_an_outage(counting: CountingStore) -> 
     counting.down = True
     resumed = feed.subscribe(5)
     waiting = [asyncio.create_task(take(live, 1)), asyncio.create_task(take(resumed, 16))]
-    given = await feed.append(new_event())
+    [given] = await append(counting, 1)
     await asyncio.sleep(0.3)
     assert not any(task.done() for task in waiting)
     counting.down = False
