@@ -11,11 +11,13 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, JsonV
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def _to_utc_milliseconds(moment: datetime) -> datetime:
     moment = moment.astimezone(UTC)
-    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+    excess = moment.microsecond % 1000
+    return moment.replace(microsecond=moment.microsecond - excess) if excess else moment
 
 
 MAX_SEQUENCE = 2**63 - 1
@@ -42,7 +44,7 @@ def from_milliseconds(milliseconds: int) -> datetime:
 
 def canonical_json(value: JsonValue) -> str:
     """The one JSON text of `value`: ASCII, keys in order. NaN and infinities are a `ValueError`."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return _CANONICAL.encode(value)
 
 
 class Record(BaseModel):
@@ -61,6 +63,10 @@ class NewExamEvent(Record):
     """The modalities of the study, as subscribers filter by them."""
     body: dict[str, JsonValue]
     """The event as it came, with the fields that nobody here knows."""
+
+    def stored(self, sequence: int) -> "ExamEvent":
+        """The same event under its sequence number; what was checked before is not checked again."""
+        return ExamEvent.model_construct(sequence=sequence, **vars(self))
 
 
 class ExamEvent(NewExamEvent):

@@ -108,10 +108,7 @@ async def _insert(last: int, batch: Sequence[Append]) -> dict[str, ExamEvent]:
                 inserted += own
             else:
                 await asyncio.sleep(random.uniform(0, _MAX_JITTER_SECONDS))  # noqa: S311  not a secret
-    return {
-        append.writer: ExamEvent(sequence=number, **dict(append.event))
-        for number, append in enumerate(batch[:inserted], last + 1)
-    }
+    return {append.writer: append.event.stored(number) for number, append in enumerate(batch[:inserted], last + 1)}
 
 
 async def _count_own(documents: Sequence[ExamEventDocument]) -> int:

@@ -27,6 +27,7 @@ _INSERT = """
     INSERT INTO exam_events (received_at, study_instance_uid, patient_id, modalities, body, digest)
     VALUES (?, ?, ?, ?, ?, ?)
 """
+_INSERT_MODALITY = "INSERT OR IGNORE INTO exam_event_modalities (modality, sequence) VALUES (?, ?)"
 _ONE = f"SELECT {_COLUMNS} FROM exam_events WHERE sequence = ?"  # noqa: S608  a constant
 _SAME = f"""
     SELECT {_COLUMNS} FROM exam_events
@@ -62,12 +63,10 @@ class SqliteExamEvents(Table):
                     return _event(row)
             received_at = to_milliseconds(event.received_at)
             values = (received_at, event.study_instance_uid, event.patient_id, modalities, body, repeats.digest)
-            sequence = connection.execute(_INSERT, values).lastrowid
-            connection.executemany(
-                "INSERT OR IGNORE INTO exam_event_modalities (modality, sequence) VALUES (?, ?)",
-                [(modality, sequence) for modality in event.modalities],
-            )
-            return ExamEvent(sequence=sequence, **dict(event))
+            sequence: int = connection.execute(_INSERT, values).lastrowid  # type: ignore[assignment]  # after an INSERT
+            for modality in event.modalities:
+                connection.execute(_INSERT_MODALITY, (modality, sequence))
+            return event.stored(sequence)
 
         return await self._database.write(append)
 
