@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from graph.access import LOCAL, Identity
 from graph.errors import ContractError, ErrorCode
+from graph.notes import notes
 
 _CLIENTS_KEPT = 100_000
 """About 20 MB; who came longest ago is forgotten first, and begins with a full bucket."""
@@ -65,7 +66,8 @@ def client_key(connection: HTTPConnection, who: Identity | None = None) -> str:
     """Whom a request counts for: the principal, or where nobody is known (or authenticated), the address."""
     if who is not None and who is not LOCAL:
         return f"principal {who.subject}"
-    return f"address {_network(connection.client.host) if connection.client else _UNKNOWN}"
+    client = connection.client
+    return f"address {_network(client.host) if client else _UNKNOWN}"
 
 
 @lru_cache(1024)
@@ -79,8 +81,9 @@ def _network(host: str) -> str:
 
 def client_of(connection: HTTPConnection) -> str:
     """Whom a request counts for that has passed the guards of its route."""
-    known: str | None = getattr(connection.state, "client", None)
-    return known or client_key(connection, getattr(connection.state, "principal", None))
+    left = notes(connection)
+    known: str | None = left.get("client")
+    return known or client_key(connection, left.get("principal"))
 
 
 class Limited:

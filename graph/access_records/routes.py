@@ -12,6 +12,7 @@ from graph.access_records.actions import SIGN_IN, Action
 from graph.access_records.log import AccessLog
 from graph.access_records.trail import AccessOutcome, Trail, address_of, note_refusal, refuse_unrecorded
 from graph.context import Services
+from graph.notes import notes
 from pacs.uids import is_uid
 
 ANONYMOUS = Identity("anonymous", Role.PATIENT)
@@ -45,7 +46,7 @@ class Access:
 
 def tell(connection: HTTPConnection, access: Access) -> None:
     """Says what a request is about, where its path alone does not."""
-    connection.state.accessed = [*getattr(connection.state, "accessed", []), access]
+    notes(connection).setdefault("accessed", []).append(access)
 
 
 def recorded(action: Action | Callable[[HTTPConnection], Action]) -> Middleware:
@@ -75,11 +76,11 @@ class _Recorded:
         await self._app(scope, receive, noting)
 
     def _note(self, connection: HTTPConnection, log: AccessLog, outcome: AccessOutcome) -> None:
-        action, address = self._choose(connection), address_of(connection)
-        told: list[Access] = getattr(connection.state, "accessed", [])
+        action, address, left = self._choose(connection), address_of(connection), notes(connection)
+        told: list[Access] = left.get("accessed", [])
         study = connection.path_params.get("study")
         known = study if isinstance(study, str) and is_uid(study, lenient=True) else None
-        who: Identity = getattr(connection.state, "principal", None) or ANONYMOUS
+        who: Identity = left.get("principal") or ANONYMOUS
         for access in told or [Access(who, None, known)]:
             if access.who is not ANONYMOUS:
                 trail = Trail(log, access.who, address)
@@ -108,7 +109,7 @@ class RecordedSignIn:
             is_denied = (kind == "http.response.start" and message["status"] in self._statuses) or (
                 kind == "websocket.close" and message.get("code") in _DENYING_CODES and not let_in
             )
-            if is_denied and getattr(connection.state, "principal", None) is None:
+            if is_denied and notes(connection).get("principal") is None:
                 note_refusal(_log(connection), SIGN_IN, ANONYMOUS.subject, ANONYMOUS.role.value, address_of(connection))
             await send(message)
 

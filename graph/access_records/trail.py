@@ -81,7 +81,8 @@ def note_refusal(log: AccessLog, action: Action, subject: str, role: str, addres
 
 def address_of(connection: HTTPConnection) -> str | None:
     """The client's IP address; None for what is none, as a proxy's header may say."""
-    return _address(connection.client.host) if connection.client else None
+    client = connection.client
+    return _address(client.host) if client else None
 
 
 @lru_cache(1024)

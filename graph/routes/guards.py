@@ -23,6 +23,8 @@ from pacs.errors import NotFound, PacsError
 
 _BEARER_DOORS = (Door.BEARER, Door.BEARER_OR_SESSION)
 _SESSION_DOORS = (Door.SESSION, Door.BEARER_OR_SESSION)
+_KNOWING_DOORS = {*_BEARER_DOORS, *_SESSION_DOORS}
+"""Those at which somebody is asked who they are."""
 
 
 def guarded(
@@ -36,7 +38,9 @@ def guarded(
     Doors that are not for bearers are the route's own business.
     """
     row = ROUTES.get(path)
-    guards = [recorded(action), Middleware(_SignedIn, row=row), Middleware(Limited, rates=rates)]
+    guards = [recorded(action)]
+    guards += [Middleware(_SignedIn, row=row)] if row is None or row.door in _KNOWING_DOORS else []
+    guards += [Middleware(Limited, rates=rates)]
     guards += [Middleware(_Shared)] if row and row.door in _SESSION_DOORS else []
     return [*guards, Middleware(_Fenced)] if row and row.door in _BEARER_DOORS else guards
 
