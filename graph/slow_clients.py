@@ -6,6 +6,8 @@ for the rest of a header and of a body, and for a client to read; and it takes a
 
 import asyncio
 import time
+from collections.abc import Mapping
+from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -23,6 +25,8 @@ SILENCE_SECONDS = 30.0
 LEAST_BYTES_PER_SECOND = 1024
 """Of a body, beyond the first `SILENCE_SECONDS`."""
 
+_WHOLE = "has_whole_body"
+"""In `scope["state"]`, when nothing of the body is to come any more."""
 _TOO_LARGE = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"  # RFC 6585 §5
 )
@@ -64,6 +68,11 @@ class GuardedProtocol(HttpToolsProtocol):
         if self.cycle is not before and self.scope["method"] != "HEAD":
             self.cycle.transport = WholeAnswer(self.transport)  # type: ignore[assignment]  # it has all that a cycle uses
 
+    def on_message_complete(self) -> None:
+        """The body is there, most often before the application is called; see `SlowBodies`."""
+        self.scope["state"][_WHOLE] = True
+        super().on_message_complete()
+
     def pause_writing(self) -> None:
         """The client does not read."""
         super().pause_writing()
@@ -104,14 +113,15 @@ class SlowBodies:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            body = _Body(receive, send)
+            body = _Body(scope.get("state", {}), receive, send)
             await self._app(scope, body.receive, body.send)
         else:
             await self._app(scope, receive, send)
 
 
 class _Body:
-    def __init__(self, receive: Receive, send: Send) -> None:
+    def __init__(self, state: Mapping[str, Any], receive: Receive, send: Send) -> None:
+        self._state = state
         self._receive = receive
         self._send = send
         self._received_bytes = 0
@@ -120,7 +130,7 @@ class _Body:
         self._is_late = False
 
     async def receive(self) -> Message:
-        if self._is_complete:  # what comes now is the client's leaving, for which there is all the time
+        if self._is_complete or _WHOLE in self._state:  # what is waited for is the client's leaving, if anything
             return await self._receive()
         allowed = SILENCE_SECONDS + self._received_bytes / LEAST_BYTES_PER_SECOND - self._waited_seconds
         began = time.monotonic()
