@@ -33,6 +33,19 @@ async def test_what_arrives_during_a_commit_goes_together_into_the_next() -> Non
     assert commits.committed == [[0, 1, 2], [3, 4, 5], [6, 7]]
 
 
+async def test_what_arrives_in_the_turn_of_the_loop_after_the_first_needs_no_commit_of_its_own() -> None:
+    commits = Commits(0.01)
+    group = Batches[int, int](commits, 3)
+
+    async def add_later() -> int:
+        await asyncio.sleep(0)
+        return await group.add(1)
+
+    outcomes = await asyncio.gather(group.add(0), add_later())
+    assert list(outcomes) == [0, 1]
+    assert commits.committed == [[0, 1]]
+
+
 async def test_nobody_waits_for_more_than_one_commit_of_an_outage(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batches, "_PATIENCE_SECONDS", 0.05)
     commits = Commits(0.3, failures=1)

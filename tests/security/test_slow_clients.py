@@ -110,6 +110,15 @@ async def test_a_body_that_drips_is_answered_408(port: int, path: bytes) -> None
     assert seconds < 3
 
 
+@pytest.mark.attack("slowloris: a body that stops, behind a whole one")
+async def test_a_second_body_that_stops_is_answered_408_though_the_first_was_whole(port: int) -> None:
+    whole = _GRAPHQL.replace(b"Content-Length: 100000", b"Content-Length: 2") + b"{}"
+    answer, seconds = await drip(port, whole + _GRAPHQL + b'{"query":')
+    assert answer.count(b"HTTP/1.1 ") == 2
+    assert answer.rindex(b"HTTP/1.1 ") == answer.index(b"HTTP/1.1 408")
+    assert seconds < 2
+
+
 @pytest.mark.attack("slowloris: an upload that drips")
 async def test_an_upload_that_drips_is_answered_408(port: int) -> None:
     head = (
