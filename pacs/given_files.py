@@ -25,19 +25,23 @@ class NotGiven(Exception):
 
 @dataclass(frozen=True, slots=True)
 class GivenFile:
-    """A nameless file of `size` bytes, open in process `pid`; `device` and `inode` tell it from all others."""
+    """A nameless file of `size` bytes, open in process `pid`; the other numbers tell it from all others.
+
+    The time of its last change (`modified`, in nanoseconds) does where an inode is used again for another file.
+    """
 
     pid: int
     descriptor: int
     device: int
     inode: int
+    modified: int
     size: int
 
     @classmethod
     def of(cls, descriptor: int) -> "GivenFile":
         """That which this process has open, and must not change any more. `OSError`."""
         found = os.fstat(descriptor)
-        return cls(os.getpid(), descriptor, found.st_dev, found.st_ino, found.st_size)
+        return cls(os.getpid(), descriptor, found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size)
 
     @classmethod
     def parse(cls, media_type: MediaType) -> "GivenFile":
@@ -63,7 +67,7 @@ class GivenFile:
         try:
             found = os.open(f"/proc/{self.pid:d}/fd/{self.descriptor:d}", os.O_PATH)
             try:
-                if not self._is(os.fstat(found)):
+                if not self._is_this(found):
                     raise NotGiven
                 # without `src_dir_fd` it would be the link in /proc that is linked
                 os.link(f"/proc/self/fd/{found}", path, src_dir_fd=found, follow_symlinks=True)
@@ -72,9 +76,11 @@ class GivenFile:
         except OSError:
             raise NotGiven from None
 
-    def _is(self, found: os.stat_result) -> bool:
-        same = (found.st_dev, found.st_ino, found.st_size) == (self.device, self.inode, self.size)
-        return same and stat.S_ISREG(found.st_mode) and found.st_nlink == 0
+    def _is_this(self, descriptor: int) -> bool:
+        found = os.fstat(descriptor)
+        told = (self.device, self.inode, self.modified, self.size)
+        is_same = told == (found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size)
+        return is_same and stat.S_ISREG(found.st_mode) and found.st_nlink == 0
 
 
 @runtime_checkable

@@ -33,7 +33,10 @@ def test_a_given_file_gets_a_name_and_is_not_copied(nameless: BinaryIO, tmp_path
     assert (tmp_path / "taken").stat().st_ino == os.fstat(nameless.fileno()).st_ino
 
 
-@pytest.mark.parametrize("changed", [{"inode": 1}, {"device": 1}, {"size": 1}, {"descriptor": 10_000}, {"pid": 2**22}])
+@pytest.mark.parametrize(
+    "changed",
+    [{"inode": 1}, {"device": 1}, {"modified": 1}, {"size": 1}, {"descriptor": 10_000}, {"pid": 2**22}],
+)
 def test_another_file_than_was_meant_is_not_taken(nameless: BinaryIO, tmp_path: Path, changed: dict[str, int]) -> None:
     given = replace(GivenFile.of(nameless.fileno()), **changed)
     with pytest.raises(NotGiven):
@@ -78,8 +81,8 @@ def test_a_file_of_another_file_system_is_not_taken(tmp_path: Path) -> None:
         "application/dicom",
         "message/external-body",
         "message/external-body; access-type=local-file; name=/etc/passwd",
-        "message/external-body; access-type=URL; pid=1; descriptor=1; device=1; inode=1; size=1",
-        "message/external-body; access-type=local-file; pid=1; descriptor=../1; device=1; inode=1; size=1",
+        "message/external-body; access-type=URL; pid=1; descriptor=1; device=1; inode=1; modified=1; size=1",
+        "message/external-body; access-type=local-file; pid=1; descriptor=../1; device=1; inode=1; modified=1; size=1",
     ],
 )
 def test_what_does_not_say_so_is_no_given_file(told: Any) -> None:

@@ -12,7 +12,7 @@ from pacs.stow import NewObject
 from tests.pacs.scripted import Exchange, Script, pacs_that
 from tests.pacs.test_studies import EMPTY, IMAGE, STORED, failed
 
-_GIVEN = GivenFile(pid=1, descriptor=2, device=3, inode=4, size=32_000_000)
+_GIVEN = GivenFile(pid=1, descriptor=2, device=3, inode=4, modified=5, size=32_000_000)
 _TAKES = {"takes_given": True, "tells_conflicts": True}
 
 
