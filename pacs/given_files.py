@@ -87,5 +87,5 @@ class GivenFile:
 class Giver(Protocol):
     """A file to read, which may be given."""
 
-    def give(self) -> GivenFile | None:
-        """The file, which from now on is never written to; None where it must be read. `OSError`; in a thread."""
+    async def give(self) -> GivenFile | None:
+        """The file, which from now on is never written to; None where it must be read. `OSError`."""

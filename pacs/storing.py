@@ -49,7 +49,8 @@ class Storing:
         """
         slots = asyncio.Semaphore(_AT_ONCE)
         outcomes: list[Outcome] = [None] * len(objects)
-        most_bytes = _BATCH_BYTES_BESIDE_OTHERS if self._calls else _BATCH_BYTES
+        is_beside_others = self._calls and not self._web.address.takes_given  # which makes large batches of none
+        most_bytes = _BATCH_BYTES_BESIDE_OTHERS if is_beside_others else _BATCH_BYTES
 
         async def store(batch: Sequence[int]) -> None:
             async with slots, self._slots:

@@ -1,6 +1,5 @@
 """STOW-RS (PS3.18 §10.5) as its client: some objects in one request, and what became of each."""
 
-import asyncio
 from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -21,6 +20,8 @@ DICOM = "application/dicom"
 _LEAST_BYTES_PER_SECOND = 16e6
 """Of a disk that must have written all of a file before the server answers."""
 _DUPLICATE = 0x0111
+_NOT_UNDERSTOOD = 400
+"""What a server answers that has no such file, or does not know what it means to give one."""
 _REFUSALS = frozenset({400, 409, 413, 415, 422, INSUFFICIENT_STORAGE})
 _REASONS = {
     0x0110: "it could not process the object",
@@ -55,9 +56,9 @@ async def store(web: DicomWeb, objects: Sequence[NewObject]) -> list[PacsError |
     """
     given = await _given(web, objects)
     if given is not None:
-        outcomes = _outcomes(await _post_given(web, given), objects)
-        if not (isinstance(outcomes[0], Refused) and outcomes[0].reason is None):
-            return outcomes
+        answer = await _post_given(web, given)
+        if answer.status != _NOT_UNDERSTOOD:
+            return _outcomes(answer, objects)
     return _outcomes(await _post(web, objects), objects)
 
 
@@ -66,7 +67,10 @@ async def _given(web: DicomWeb, objects: Sequence[NewObject]) -> GivenFile | Non
     file, size = objects[0].file, objects[0].size
     if not web.address.takes_given or len(objects) > 1 or size < LEAST_BYTES or not isinstance(file, Giver):
         return None
-    return await asyncio.to_thread(file.give)
+    try:
+        return await file.give()
+    except OSError:  # then its bytes may be read, or not, and who reads them says so
+        return None
 
 
 async def _post_given(web: DicomWeb, given: GivenFile) -> Answer:

@@ -43,6 +43,8 @@ class ExamFeed:
         self._appended = 0
         self._own: dict[int, ExamEvent] = {}
         """What was appended here and is not in the ring yet, by sequence; at most a page of it."""
+        self._is_told = False
+        """By the store, that there is something new in it, perhaps of others."""
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._subscriptions: WeakSet[Subscription] = WeakSet()
@@ -137,7 +139,10 @@ class ExamFeed:
         """Takes over what is new in the log; returns whether there may be more right now."""
         if self._ring.tail is None:
             await self._find_tail()
-        events = self._own_events() or await self._stored_events()
+        events = [] if self._is_told else self._own_events()
+        if not events:
+            self._is_told = False
+            events = await self._stored_events()
         self._ring.extend(events)
         self._own = {sequence: event for sequence, event in self._own.items() if sequence > (self._ring.tail or 0)}
         if events:
@@ -167,6 +172,7 @@ class ExamFeed:
 
     async def _heed_changes(self) -> None:
         async for _ in self._store.changes():
+            self._is_told = True
             self._wake.set()
 
     async def _pause(self, *, failing: bool) -> None:

@@ -34,10 +34,7 @@ class ContractExecutor(StrawberryGraphQLCoreExecutionContext):
     def build(cls: type[_E], *args: Any, **kwargs: Any) -> Any:
         """The executor, or the errors of the request; see `graphql.execution.Executor.build`."""
         before, after = args[:_MAX_COERCION_ERRORS_AT], args[_MAX_COERCION_ERRORS_AT + 1 :]
-        if len(before) == _MAX_COERCION_ERRORS_AT:
-            args = *before, _MAX_COERCION_ERRORS, *after
-        else:
-            kwargs["max_coercion_errors"] = _MAX_COERCION_ERRORS
+        args = *before, _MAX_COERCION_ERRORS, *after
         built = super().build(*args, **kwargs | {"hide_suggestions": True})
         return [_refusal(error) for error in built] if isinstance(built, list) else built
 

@@ -40,6 +40,7 @@ class ContractSchema(strawberry.Schema):
     """A schema whose every error has a code and a status, and tells no more than it may."""
 
     documents: Documents
+    """Those that were parsed, checked and planned before."""
     on_errors: OnErrors = staticmethod(lambda *_: None)
 
     async def execute(self, *args: Any, **kwargs: Any) -> ExecutionResult:

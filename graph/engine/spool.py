@@ -60,14 +60,15 @@ class Spool:
             self._tail = bytearray().join(self._taken())
         self._is_whole = True
 
-    def give(self) -> GivenFile | None:
-        """The file that it waits in, never to be changed again; None while that is memory. `OSError`; in a thread."""
+    async def give(self) -> GivenFile | None:
+        """The file that it waits in, never to be changed again; None while that is memory. `OSError`."""
         if self._file is None or not self._is_whole:
             return None
         self._is_given = True
         descriptor = self._file.fileno()
         if os.fstat(descriptor).st_size > self.size:  # of an upload before
-            os.ftruncate(descriptor, self.size)
+            self._writing = asyncio.ensure_future(asyncio.to_thread(os.ftruncate, descriptor, self.size))
+            await self._written()
         return GivenFile.of(descriptor)
 
     async def aclose(self) -> None:
@@ -134,9 +135,13 @@ class SpooledFile:
         self._at += len(data)
         return data
 
-    def give(self) -> GivenFile | None:
+    def again(self) -> "SpooledFile":
+        """The same bytes, as a file that is read for itself."""
+        return SpooledFile(self._spool, self._start, self._size)
+
+    async def give(self) -> GivenFile | None:
         """See `pacs.given_files.Giver`; None where it shares its spool with others."""
-        return self._spool.give() if self._size == self._spool.size else None
+        return await self._spool.give() if self._size == self._spool.size else None
 
     def seek(self, offset: int, /) -> int:
         """Goes to an offset from the start."""

@@ -39,7 +39,11 @@ class SpoolFiles:
         return file
 
     async def give_back(self, file: BinaryIO, *, again: bool) -> None:
-        """Takes back a file; whether it may be used `again`, which after a fault is not known."""
+        """Takes back a file; whether it may be used `again`, which after a fault is not known.
+
+        One that has been given a name never is.
+        """
+        again = again and not os.fstat(file.fileno()).st_nlink
         kept_bytes = sum(map(_size, (*self._kept, file)))
         if not again or len(self._kept) >= _MOST_KEPT or kept_bytes > _MOST_KEPT_BYTES:
             await asyncio.to_thread(file.close)

@@ -3,11 +3,13 @@
 So of many large files all but the first, which may have small ones before it, are sure to be alone, to be given away.
 """
 
+import asyncio
+
 from graph.engine.spool import Spool
 from graph.engine.spool_files import SpoolFiles
 from pacs.given_files import LEAST_BYTES
 
-_MOST = 32
+_MOST = 8
 """Of a form: each is an open file."""
 
 
@@ -42,8 +44,7 @@ class Spools:
 
     async def aclose(self) -> None:
         """See `Spool.aclose`."""
-        for spool in self._all:
-            await spool.aclose()
+        await asyncio.gather(*(spool.aclose() for spool in self._all))
 
     async def _finish(self, count: int) -> None:
         for spool in self._all[self._finished : count]:

@@ -14,7 +14,8 @@ from graph.engine.plans import current_plans
 class Stages(SchemaExtensionsRunner):
     """Gives strawberry the kept document in place of parsing and validating, and refuses what costs too much.
 
-    In the place of an extension, of whose hooks strawberry would make context managers anew for every operation.
+    In the place of an extension, of whose hooks strawberry would make context managers anew for every operation. Only
+    for operations that are executed asynchronously, as all are.
     """
 
     def __init__(self, context: ExecutionContext, documents: Documents) -> None:

@@ -116,8 +116,9 @@ async def _stored(info: Info, files: list[UploadedFile]) -> list[_Outcome]:
 def _checked(file: UploadedFile, limit: int) -> NewObject | Exception:
     if file.too_large:
         return _TooLarge(f"the file is larger than {limit} bytes")
+    own = file.file.again()  # the same may stand at several places
     try:
-        return NewObject(file.file, file.size, part10.check(file.file, file.size))
+        return NewObject(own, file.size, part10.check(own, file.size))
     except errors.BadDicom as error:
         return error
 

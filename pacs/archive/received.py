@@ -16,6 +16,7 @@ from pacs.archive.levels import COLUMNS, DEFAULT_TAGS, NAME_TAGS, REQUEST_PATHS,
 from pacs.archive.metadata import MetadataBuilder
 from pacs.archive.normal_forms import normal_forms, vr_of
 from pacs.attributes import Dataset, JSONDataset, tag
+from pacs.blocks import blocks_of
 from pacs.errors import BadDicom
 from pacs.file_meta import read_meta
 from pacs.part10 import Part10Header
@@ -84,13 +85,11 @@ class Digest:
 
 def digest_of(path: Path) -> bytes:
     """What `Digest` makes of a whole file. `OSError`."""
+    digest = Digest()
     with path.open("rb", buffering=0) as file:
-        try:
-            offset = read_meta(file, os.fstat(file.fileno()).st_size).dataset_offset
-        except BadDicom:
-            offset = 0
-        file.seek(offset)
-        return hashlib.file_digest(file, "sha256").digest()
+        for block in blocks_of(file):
+            digest.update(block)
+    return digest.finish()
 
 
 def receive(path: Path, digest: bytes) -> Received:

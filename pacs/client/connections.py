@@ -21,7 +21,10 @@ _CONNECTING = (httpcore.ConnectError, httpcore.ConnectTimeout)
 
 
 class Connections:
-    """At most `most` to a server, by a Unix socket where there is one; in place of `httpcore.AsyncConnectionPool`."""
+    """At most `most` to a server, by a Unix socket where there is one; in place of `httpcore.AsyncConnectionPool`.
+
+    How long a request waits for one that is free is up to who asks.
+    """
 
     def __init__(self, most: int, tls: ssl.SSLContext, socket: str | None) -> None:
         self._tls = tls
@@ -35,7 +38,7 @@ class Connections:
 
     async def handle_async_request(self, request: httpcore.Request) -> httpcore.Response:
         """See httpcore. The connection is the answer's until that is closed."""
-        await self._wait_for_room(request)
+        await self._room.acquire()
         connection = None
         try:
             connection = await self._free_one() or await self._new(request)
@@ -70,16 +73,6 @@ class Connections:
             await connection.aclose()
         self._room.release()
 
-    async def _wait_for_room(self, request: httpcore.Request) -> None:
-        if not self._room.locked():
-            await self._room.acquire()
-            return
-        try:
-            async with asyncio.timeout(_seconds(request, "pool")):
-                await self._room.acquire()
-        except TimeoutError as error:
-            raise httpcore.PoolTimeout from error
-
     async def _free_one(self) -> httpcore.AsyncHTTP11Connection | None:
         """The one used last, if it still stands; those that do not are closed."""
         while self._free and self._free[0].has_expired():
@@ -102,7 +95,7 @@ class Connections:
         return connection
 
     async def _connect(self, request: httpcore.Request) -> httpcore.AsyncNetworkStream:
-        origin, seconds = request.url.origin, _seconds(request, "connect")
+        origin, seconds = request.url.origin, request.extensions["timeout"]["connect"]
         host = origin.host.decode("ascii")
         if self._socket is not None:
             return await self._network.connect_unix_socket(self._socket, timeout=seconds)
@@ -129,8 +122,3 @@ class _Body:
         if connections is not None:
             await self._body.aclose()
             await connections.give_back(self._connection)
-
-
-def _seconds(request: httpcore.Request, kind: str) -> float | None:
-    seconds: float | None = request.extensions.get("timeout", {}).get(kind)
-    return seconds

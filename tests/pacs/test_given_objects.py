@@ -17,7 +17,7 @@ _TAKES = {"takes_given": True, "tells_conflicts": True}
 
 
 class _File(BytesIO):
-    def give(self) -> GivenFile | None:
+    async def give(self) -> GivenFile | None:
         return _GIVEN
 
 
