@@ -1,12 +1,13 @@
 """Large objects at a PACS that may take their files: what it does not take, it is sent."""
 
 import asyncio
+import errno
 from io import BytesIO
 
 import pytest
 
 from pacs import part10, stow
-from pacs.errors import Conflict, PacsTimeout
+from pacs.errors import Conflict, PacsError, PacsTimeout
 from pacs.given_files import GivenFile
 from pacs.stow import NewObject
 from tests.pacs.scripted import Exchange, Script, pacs_that
@@ -58,6 +59,25 @@ async def test_what_is_not_taken_is_sent() -> None:
     async with pacs_that(answering(bodies, (400, EMPTY), (200, STORED)), **_TAKES) as (pacs, _):
         assert await pacs.store([new()]) == [None]
     assert [IMAGE.content in body for body in bodies] == [False, True]
+
+
+async def test_a_disk_that_is_full_is_not_sent_it_again() -> None:
+    bodies: list[bytes] = []
+    async with pacs_that(answering(bodies, (507, EMPTY)), **_TAKES) as (pacs, _):
+        (error,) = await pacs.store([new()])
+    assert isinstance(error, PacsError)
+    assert len(bodies) == 1
+
+
+async def test_a_file_that_its_disk_does_not_give_is_sent() -> None:
+    class Failing(_File):
+        async def give(self) -> GivenFile | None:
+            raise OSError(errno.EIO, "")
+
+    bodies: list[bytes] = []
+    async with pacs_that(answering(bodies, (200, STORED)), **_TAKES) as (pacs, _):
+        assert await pacs.store([new(Failing(IMAGE.content))]) == [None]
+    assert [IMAGE.content in body for body in bodies] == [True]
 
 
 async def test_what_is_taken_and_refused_is_not_sent() -> None:

@@ -153,6 +153,42 @@ async def test_what_this_process_appends_is_heard_without_a_look_into_the_store(
     await feed.aclose()
 
 
+async def test_own_events_are_forgotten_when_they_are_heard(counting: CountingStore) -> None:
+    feed = ExamFeed(counting, poll_seconds=(60, 60))
+    await feed.start()
+    subscription = feed.subscribe(None)
+    await asyncio.sleep(0.05)
+    before = counting.reads
+    for _ in range(520):  # more than are kept
+        given = await feed.append(new_event())
+        assert await take(subscription, 1) == [given]
+    assert counting.reads == before
+    await feed.aclose()
+
+
+async def test_an_event_of_others_that_the_store_tells_of_does_not_wait_behind_own_ones(tmp_path: Path) -> None:
+    told = asyncio.Event()
+
+    class Telling(CountingStore):
+        async def changes(self) -> AsyncIterator[None]:
+            while True:
+                await told.wait()
+                told.clear()
+                yield
+
+    store = await Telling.open(tmp_path / "telling" / "x.sqlite")
+    feed = ExamFeed(store, poll_seconds=(60, 60))
+    await feed.start()
+    subscription = feed.subscribe(None)
+    await asyncio.sleep(0.05)
+    for _ in range(20):
+        given = [await feed.append(new_event()), *await append(store, 1)]
+        told.set()
+        assert await take(subscription, 2, seconds=2) == given
+    await feed.aclose()
+    await store.close()
+
+
 async def test_own_and_others_events_are_heard_in_the_order_of_the_log(feed: ExamFeed, store: Store) -> None:
     subscription = feed.subscribe(None)
     given = []

@@ -102,6 +102,19 @@ async def test_it_is_refused_quickly(query: str) -> None:
 
 
 @pytest.mark.attack("documents that blow up: by a number that is no int, but as good")
+async def test_the_cost_is_that_of_each_requests_own_variables() -> None:
+    schema = contract_schema(Limits(max_requests=120))
+    query = "query ($n: Int!) { examEvents(first: $n) { nodes { study { studyInstanceUID } } } }"
+    costs = [schema.documents.kept(query)]
+    for first in (1, 1000, 1):
+        result = await schema.execute(query, variable_values={"n": first})
+        costs.append(schema.documents.kept(query))
+        codes = [(error.extensions or {})["code"] for error in result.errors or ()]
+        assert ("QUERY_TOO_COMPLEX" in codes) is (first == 1000)
+    assert costs[0] is None
+    assert costs[1] is costs[3] is not None  # planned once
+
+
 @pytest.mark.parametrize("first", [1000, 1000.0])
 async def test_the_cost_knows_every_form_of_a_number(first: float) -> None:
     query = "query ($n: Int!) { examEvents(first: $n) { nodes { study { studyInstanceUID } } } }"

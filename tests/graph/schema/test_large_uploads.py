@@ -54,17 +54,18 @@ async def test_a_large_object_is_the_same_again_and_no_other_takes_its_place(api
     assert sent == []
 
 
-async def test_a_large_file_that_stands_at_two_places_is_stored(api: Api) -> None:
-    image = large(Exam())
-    operations = {"query": UPLOAD, "variables": {"files": [None, None]}}
+@pytest.mark.parametrize("rows", [4096, 600])
+async def test_a_file_that_stands_at_four_places_is_stored(api: Api, rows: int) -> None:
+    image = large(Exam(), Rows=rows, PixelData=os.urandom(rows) * 4098)
+    operations = {"query": UPLOAD, "variables": {"files": [None] * 4}}
     form: dict[str, object] = {
         "operations": (None, orjson.dumps(operations)),
-        "map": (None, b'{"0": ["variables.files.0", "variables.files.1"]}'),
+        "map": (None, orjson.dumps({"0": [f"variables.files.{place}" for place in range(4)]})),
         "0": ("file.dcm", image.content),
     }
     headers = {"GraphQL-Require-Preflight": "1"}
     answer = (await api.http.post("/graphql", files=form, headers=headers)).json()  # type: ignore[arg-type]  # a form
-    assert [result["error"] for result in answer["data"]["uploadExams"]["results"]] == [None, None]
+    assert [result["error"] for result in answer["data"]["uploadExams"]["results"]] == [None] * 4
     assert await api.retrieve_outcome(image) == "whole"
 
 

@@ -4,11 +4,14 @@ import asyncio
 import gc
 from collections.abc import Awaitable, Callable
 from random import Random
+from typing import Any
 
+import httpcore
 import pytest
 from anyio._backends._asyncio import AsyncIOBackend
 
 from pacs.client import connections
+from pacs.client.network import Network
 from pacs.dicomweb import DicomWeb, pieces
 from pacs.errors import PacsUnavailable
 from tests.pacs.scripted import Exchange, Script, scripted_pacs
@@ -183,3 +186,69 @@ async def test_closing_ends_what_is_under_way_and_what_waits_for_a_connection() 
             ended = await asyncio.gather(*searches, return_exceptions=True)
         assert [type(error) for error in ended] == [PacsUnavailable] * 3
     assert len(pacs.exchanges) == 1
+
+
+async def test_connecting_is_tried_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    tries: list[int] = []
+    connect = Network.connect_tcp
+
+    async def fails_once(network: Network, host: str, port: int, **options: Any) -> httpcore.AsyncNetworkStream:
+        tries.append(port)
+        if len(tries) == 1:
+            raise httpcore.ConnectError
+        return await connect(network, host, port, **options)
+
+    monkeypatch.setattr(Network, "connect_tcp", fails_once)
+    async with scripted_pacs(keeps_connections) as pacs:
+        web = DicomWeb(pacs.address())
+        await web.search("studies")
+        await web.aclose()
+    assert len(tries) == 2
+
+
+async def test_of_several_free_connections_none_that_was_closed_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of other requests are fresh, and hide the closed one behind them."""
+    closing = asyncio.Event()
+
+    async def answers(exchange: Exchange) -> None:
+        await asyncio.sleep(0.02)
+        await exchange.json([])
+        if len(pacs.exchanges) == 2:
+            await closing.wait()
+            raise ConnectionError
+
+    async with scripted_pacs(answers) as pacs:
+        web = DicomWeb(pacs.address())
+        await asyncio.gather(web.search("studies"), web.search("series"))
+        closing.set()
+        while pacs.open:
+            await asyncio.sleep(0.01)
+        await web.request("POST", "studies", content=b"x")  # which is not sent again
+        await web.aclose()
+        await pacs.until_closed()
+    assert pacs.connections == 3
+
+
+async def test_an_answer_that_is_closed_twice_gives_its_connection_back_once() -> None:
+    async def takes_a_moment(exchange: Exchange) -> None:
+        await asyncio.sleep(0.02)
+        await exchange.json([])
+
+    async with scripted_pacs(takes_a_moment) as pacs:
+        web = DicomWeb(pacs.address(max_connections=1))
+        async with web.stream("studies") as response:
+            await response.aread()
+            await response.aclose()
+        await asyncio.gather(*(web.search(f"studies/{number}/series") for number in range(4)))
+        await web.aclose()
+        await pacs.until_closed()
+    assert pacs.connections == 1
+
+
+async def test_an_answer_that_ends_after_closing_keeps_no_connection() -> None:
+    async with scripted_pacs(keeps_connections) as pacs:
+        web = DicomWeb(pacs.address())
+        async with web.stream("studies") as response:
+            await response.aread()
+            await web.aclose()
+        await pacs.until_closed()
