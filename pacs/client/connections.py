@@ -60,7 +60,7 @@ class Connections:
 
     async def give_back(self, connection: httpcore.AsyncHTTP11Connection) -> None:
         """Ends the use of a connection: it is free if its exchange was whole, else closed."""
-        if connection.is_idle() and not self._is_closed:
+        if connection.is_idle():
             self._used.discard(connection)
             self._free.append(connection)
             self._room.release()

@@ -166,25 +166,42 @@ async def test_own_events_are_forgotten_when_they_are_heard(counting: CountingSt
     await feed.aclose()
 
 
+class TellingStore(CountingStore):
+    """A store that says when there is something new, and takes its time to look."""
+
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self.told, self.looks, self.answers = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self.answers.set()
+
+    async def changes(self) -> AsyncIterator[None]:
+        while True:
+            await self.told.wait()
+            self.told.clear()
+            yield
+
+    async def events_after(self, sequence: int | None, **options: Any) -> list[ExamEvent]:
+        found = await super().events_after(sequence, **options)
+        self.looks.set()
+        await self.answers.wait()
+        return found
+
+
 async def test_an_event_of_others_that_the_store_tells_of_does_not_wait_behind_own_ones(tmp_path: Path) -> None:
-    told = asyncio.Event()
-
-    class Telling(CountingStore):
-        async def changes(self) -> AsyncIterator[None]:
-            while True:
-                await told.wait()
-                told.clear()
-                yield
-
-    store = await Telling.open(tmp_path / "telling" / "x.sqlite")
+    store = await TellingStore.open(tmp_path / "telling" / "x.sqlite")
     feed = ExamFeed(store, poll_seconds=(60, 60))
     await feed.start()
     subscription = feed.subscribe(None)
     await asyncio.sleep(0.05)
-    for _ in range(20):
-        given = [await feed.append(new_event()), *await append(store, 1)]
-        told.set()
-        assert await take(subscription, 2, seconds=2) == given
+    store.looks.clear()
+    store.answers.clear()
+    store.told.set()
+    await store.looks.wait()
+    given = [await feed.append(new_event()), *await append(store, 1)]
+    store.told.set()
+    await asyncio.sleep(0.05)
+    store.answers.set()
+    assert await take(subscription, 2, seconds=2) == given
     await feed.aclose()
     await store.close()
 

@@ -85,7 +85,10 @@ async def test_a_given_file_holds_nothing_else_and_is_not_used_again(
     assert os.listdir(tmp_path) == ["taken"]
 
 
-async def test_a_file_that_was_named_is_not_used_again_whoever_named_it(tmp_path: Path) -> None:
+async def test_a_file_that_was_named_is_not_used_again_whoever_named_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("graph.engine.spool_files._MOST_KEPT", 2)
     files = SpoolFiles(tmp_path)
     form = Spools(files)
     (file,) = await received(form, b"2" * 3 * _MIB)

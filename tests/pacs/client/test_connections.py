@@ -12,6 +12,7 @@ from anyio._backends._asyncio import AsyncIOBackend
 
 from pacs.client import connections
 from pacs.client.network import Network
+from pacs.client.requests import Requests
 from pacs.dicomweb import DicomWeb, pieces
 from pacs.errors import PacsUnavailable
 from tests.pacs.scripted import Exchange, Script, scripted_pacs
@@ -206,41 +207,43 @@ async def test_connecting_is_tried_twice(monkeypatch: pytest.MonkeyPatch) -> Non
     assert len(tries) == 2
 
 
-async def test_of_several_free_connections_none_that_was_closed_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those of other requests are fresh, and hide the closed one behind them."""
-    closing = asyncio.Event()
-
+async def test_of_several_free_connections_none_that_was_closed_is_used() -> None:
     async def answers(exchange: Exchange) -> None:
-        await asyncio.sleep(0.02)
+        is_second = "series" in exchange.target
+        await asyncio.sleep(0.05 if is_second else 0.02)
         await exchange.json([])
-        if len(pacs.exchanges) == 2:
-            await closing.wait()
+        if is_second:
             raise ConnectionError
 
     async with scripted_pacs(answers) as pacs:
         web = DicomWeb(pacs.address())
         await asyncio.gather(web.search("studies"), web.search("series"))
-        closing.set()
-        while pacs.open:
+        while pacs.open > 1:
             await asyncio.sleep(0.01)
+        await asyncio.sleep(0.01)
         await web.request("POST", "studies", content=b"x")  # which is not sent again
         await web.aclose()
         await pacs.until_closed()
-    assert pacs.connections == 3
+    assert pacs.connections == 2
 
 
 async def test_an_answer_that_is_closed_twice_gives_its_connection_back_once() -> None:
-    async def takes_a_moment(exchange: Exchange) -> None:
-        await asyncio.sleep(0.02)
-        await exchange.json([])
-
-    async with scripted_pacs(takes_a_moment) as pacs:
-        web = DicomWeb(pacs.address(max_connections=1))
-        async with web.stream("studies") as response:
-            await response.aread()
-            await response.aclose()
-        await asyncio.gather(*(web.search(f"studies/{number}/series") for number in range(4)))
-        await web.aclose()
+    async with scripted_pacs(keeps_connections) as pacs:
+        address = pacs.address()
+        pool = connections.Connections(1, address.tls(), None)
+        request = Requests(address).simple("GET", "studies", "", None, None)
+        assert request is not None
+        answer = await pool.handle_async_request(request)
+        await answer.aread()
+        await answer.aclose()
+        await answer.aclose()
+        again = await pool.handle_async_request(request)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await pool.handle_async_request(request)
+        await again.aread()
+        await again.aclose()
+        await pool.aclose()
         await pacs.until_closed()
     assert pacs.connections == 1
 
