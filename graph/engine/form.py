@@ -6,7 +6,7 @@ are closed when the request ends, however it ends.
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 
 from python_multipart.exceptions import FormParserError
@@ -95,12 +95,13 @@ class _FormReader:
     async def _feed(self, parser: MultipartParser, chunks: AsyncIterator[bytes]) -> None:
         """While some bytes are written, the next ones come."""
         received = 0
-        async for chunk in chunks:
-            received += len(chunk)
-            if received > self._limits.max_request_bytes:
-                raise too_large_body(self._limits.max_request_bytes)
-            parser.write(chunk)
-            await self.spools.keep_up()
+        async with aclosing(self._limits.turns.taken(chunks)) as taken:
+            async for chunk in taken:
+                received += len(chunk)
+                if received > self._limits.max_request_bytes:
+                    raise too_large_body(self._limits.max_request_bytes)
+                parser.write(chunk)
+                await self.spools.keep_up()
 
     def form(self) -> Form:
         missing = [name for name in _JSON_PARTS if name not in self._json]

@@ -7,18 +7,20 @@ import strawberry
 
 from graph.engine.spool import SpooledFile
 from graph.engine.spool_files import SpoolFiles
+from graph.engine.turns import Turns
 from graph.errors import bad_input
 
 
 @dataclass(frozen=True)
 class UploadLimits:
-    """The most that one upload may hold, and where it waits."""
+    """The most that one upload may hold, where it waits, and in whose turn it comes in."""
 
     max_json_bytes: int
     max_file_bytes: int
     max_files: int
     max_request_bytes: int
     spool_files: SpoolFiles = field(default_factory=SpoolFiles)
+    turns: Turns = field(default_factory=Turns)
 
 
 @dataclass(frozen=True)
