@@ -100,8 +100,6 @@ class Announcement:
 
     def _parts(self, name: str) -> list[str]:
         value = self.body.get(name)
-        if isinstance(value, str):
-            return value.split("\\")
         values = value if isinstance(value, list) else [value]
         return [part for one in values for part in _text(one).split("\\")]
 

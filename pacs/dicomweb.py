@@ -89,7 +89,7 @@ class DicomWeb:
         with pacs_errors():
             async with asyncio.timeout(self.address.timeout_seconds + work_seconds) as deadline:
                 if not isinstance(content, AsyncIterator):
-                    simple = self._requests.simple(method, path, query, headers, content, work_seconds)
+                    simple = self._requests.simple(method, path, query, headers, content)
                     if simple is not None:
                         return await self._exchange(simple, accept_errors)
                 else:
@@ -106,7 +106,7 @@ class DicomWeb:
 
         async def read(response: httpcore.Response) -> Answer:
             check_status(response.status, accept_errors)
-            pieces: AsyncIterable[bytes] = cast(AsyncIterable[bytes], response.stream)
+            pieces = cast(AsyncIterable[bytes], response.stream)
             if any(name.lower() == b"content-encoding" for name, _ in response.headers):  # unasked
                 pieces = httpx.Response(response.status, headers=response.headers, content=pieces).aiter_bytes()
             return Answer(response.status, response.headers, await self._read(pieces))

@@ -49,7 +49,7 @@ class Storing:
         """
         slots = asyncio.Semaphore(_AT_ONCE)
         outcomes: list[Outcome] = [None] * len(objects)
-        is_beside_others = self._calls and not self._web.address.takes_given  # which makes large batches of none
+        is_beside_others = self._calls and not self._web.address.takes_given  # whose large objects go one by one
         most_bytes = _BATCH_BYTES_BESIDE_OTHERS if is_beside_others else _BATCH_BYTES
 
         async def store(batch: Sequence[int]) -> None:

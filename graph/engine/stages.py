@@ -1,5 +1,7 @@
 """The stages of an operation before it is executed: parsing and validating, with what is kept of documents."""
 
+from collections.abc import Callable
+
 from graphql import GraphQLError, get_operation_ast
 from strawberry.extensions.context import ParsingContextManager, ValidationContextManager
 from strawberry.extensions.runner import SchemaExtensionsRunner
@@ -25,13 +27,13 @@ class Stages(SchemaExtensionsRunner):
 
     def parsing(self) -> ParsingContextManager:
         """See strawberry."""
-        return _Parsing(self)
+        return _Parsing(self._find, self._describe)
 
     def validation(self) -> ValidationContextManager:
         """See strawberry."""
-        return _Validation(self)
+        return _Validation(self._check)
 
-    def find(self) -> None:
+    def _find(self) -> None:
         """Before parsing: gives strawberry the document, if it is kept."""
         context = self.execution_context
         self._document = self._documents.kept(context.query or "")
@@ -41,14 +43,14 @@ class Stages(SchemaExtensionsRunner):
         else:
             context.parse_options["max_tokens"] = self._documents.limits.max_tokens
 
-    def describe(self) -> None:
+    def _describe(self) -> None:
         """After parsing: says which operation it is."""
         context = self.execution_context
         node = context.graphql_document and get_operation_ast(context.graphql_document, context.operation_name)
         if node and (operation := current_operation.get()):
             operation.describe(node)
 
-    def check(self) -> None:
+    def _check(self) -> None:
         """In place of validating: the errors of the request, if any, are the context's."""
         context = self.execution_context
         assert context.graphql_document is not None  # noqa: S101  # strawberry validates only what it has parsed
@@ -73,23 +75,23 @@ class Stages(SchemaExtensionsRunner):
         return []
 
 
-class _Parsing(ParsingContextManager):
-    def __init__(self, stages: Stages) -> None:
-        self._stages = stages
+class _Stage:
+    """What is done before and after a stage of strawberry's."""
+
+    def __init__(self, before: Callable[[], None], after: Callable[[], None] = lambda: None) -> None:
+        self._before = before
+        self._after = after
 
     async def __aenter__(self) -> None:
-        self._stages.find()
+        self._before()
 
     async def __aexit__(self, *_: object) -> None:
-        self._stages.describe()
+        self._after()
 
 
-class _Validation(ValidationContextManager):
-    def __init__(self, stages: Stages) -> None:
-        self._stages = stages
+class _Parsing(_Stage, ParsingContextManager):
+    """The type that strawberry wants."""
 
-    async def __aenter__(self) -> None:
-        self._stages.check()
 
-    async def __aexit__(self, *_: object) -> None:
-        """Nothing is left to do."""
+class _Validation(_Stage, ValidationContextManager):
+    """The type that strawberry wants."""

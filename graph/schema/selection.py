@@ -36,6 +36,6 @@ def selected(info: strawberry.Info[Any, Any], *paths: str, surely: bool = False)
     for path in paths:
         fields = list(info._raw_info.field_nodes)
         for step in path.split(".") if path else ():
-            fields = fields and below(fields, step)
-        names.update(field.name.value for field in fields and below(fields))
+            fields = below(fields, step)
+        names.update(field.name.value for field in below(fields))
     return frozenset(names)

@@ -28,7 +28,7 @@ class Requests:
         self.headers = {"Accept-Encoding": "identity", "User-Agent": "dicom-graph"} | address.authorization
         self._fields = httpx.Headers({"Host": self._root.netloc.decode("ascii")} | self.headers).raw
         self.timeout = httpx.Timeout(address.timeout_seconds, connect=address.connect_timeout_seconds)
-        self._patience = {"timeout": self.timeout.as_dict()}
+        self._patience = {"timeout": self.timeout.as_dict() | {"read": None}}
         self._has_userinfo = bool(self._root.userinfo)
 
     def url(self, path: str, query: str) -> httpx.URL:
@@ -36,15 +36,9 @@ class Requests:
         return self._root.copy_with(raw_path=self._target(path, query))
 
     def simple(
-        self,
-        method: str,
-        path: str,
-        query: str,
-        headers: Mapping[str, str] | None,
-        content: bytes | None,
-        work_seconds: float = 0.0,
+        self, method: str, path: str, query: str, headers: Mapping[str, str] | None, content: bytes | None
     ) -> httpcore.Request | None:
-        """For httpcore; None if something in it is left to httpx to encode. See `DicomWeb.request`."""
+        """For httpcore; None if something in it is left to httpx to encode. Who sends it bounds the whole exchange."""
         target = self._target(path, query)
         if self._has_userinfo or not _AS_IT_IS.fullmatch(target):
             return None
@@ -52,8 +46,7 @@ class Requests:
         if content is not None or method == "POST":
             fields.append((b"Content-Length", b"%d" % len(content or b"")))
         url = httpcore.URL(**self._place, target=target)
-        patience = self._patience if not work_seconds else {"timeout": self.timeout.as_dict() | {"read": None}}
-        return httpcore.Request(method, url, headers=fields, content=content or _Nothing(), extensions=patience)
+        return httpcore.Request(method, url, headers=fields, content=content or _Nothing(), extensions=self._patience)
 
     def _target(self, path: str, query: str) -> bytes:
         return self._path + f"/{path.lstrip('/')}{'?' + query if query else ''}".encode("ascii")

@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -10,6 +11,8 @@ import pytest
 
 from graph.engine import spool_files
 from pacs import stow
+from pacs.client.answer import Answer
+from pacs.dicomweb import DicomWeb
 from pacs.stow import NewObject
 from tests.graph.api import UPLOAD, Api
 from tests.leftovers import leftovers
@@ -22,9 +25,9 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     sizes: list[int] = []
     post = stow._post
 
-    async def noted(web: object, objects: list[NewObject]) -> object:
+    async def noted(web: DicomWeb, objects: Sequence[NewObject]) -> Answer:
         sizes.extend(one.size for one in objects)
-        return await post(web, objects)  # type: ignore[arg-type]  # as it came
+        return await post(web, objects)
 
     monkeypatch.setattr(stow, "_post", noted)
     return sizes
@@ -58,13 +61,13 @@ async def test_a_large_object_is_the_same_again_and_no_other_takes_its_place(api
 async def test_a_file_that_stands_at_four_places_is_stored(api: Api, rows: int) -> None:
     image = large(Exam(), Rows=rows, PixelData=os.urandom(rows) * 4098)
     operations = {"query": UPLOAD, "variables": {"files": [None] * 4}}
-    form: dict[str, object] = {
+    form: dict[str, Any] = {
         "operations": (None, orjson.dumps(operations)),
         "map": (None, orjson.dumps({"0": [f"variables.files.{place}" for place in range(4)]})),
         "0": ("file.dcm", image.content),
     }
     headers = {"GraphQL-Require-Preflight": "1"}
-    answer = (await api.http.post("/graphql", files=form, headers=headers)).json()  # type: ignore[arg-type]  # a form
+    answer = (await api.http.post("/graphql", files=form, headers=headers)).json()
     assert [result["error"] for result in answer["data"]["uploadExams"]["results"]] == [None] * 4
     assert await api.retrieve_outcome(image) == "whole"
 
