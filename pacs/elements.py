@@ -7,6 +7,7 @@ delimiter) is `InvalidDicom`.
 
 import struct
 from collections.abc import Generator, Iterator
+from re import Pattern
 from typing import NamedTuple
 
 from pacs.element_headers import (
@@ -21,16 +22,16 @@ from pacs.element_headers import (
     Encoding,
     implicit_vr,
     read_header,
-    short_run,
 )
 from pacs.errors import InvalidDicom
+from pacs.runs import MOST_BYTES, after_run, plain_run
 from pacs.sources import Source
 
 MAX_DEPTH = 64
 """Sequences within sequences. Structured reports, the deepest objects in use, stay below thirty."""
 
 MAX_ELEMENTS = 4_000_000
-"""Elements, items and fragments in one object: some seconds of walking."""
+"""Elements, items and fragments in one object: some seconds of walking. What is stepped over counts less."""
 
 _ITEM_END = 0xFFFEE00D
 _SEQUENCE_END = 0xFFFEE0DD
@@ -52,8 +53,8 @@ class _Level(NamedTuple):
     encoding: Encoding
 
 
-def walk(source: Source, offset: int, encoding: Encoding) -> Iterator[Element]:
-    """Every element from `offset` to the end of `source`, in order."""
+def walk(source: Source, offset: int, encoding: Encoding, unwanted: Pattern[bytes] | None = None) -> Iterator[Element]:
+    """Every element from `offset` to the end of `source`, in order, but perhaps not what is `unwanted`; see `runs`."""
     stack = [_Level(items=False, end=None, limit=source.end, encoding=encoding)]
     walked = 0
     while walked < MAX_ELEMENTS:
@@ -66,7 +67,13 @@ def walk(source: Source, offset: int, encoding: Encoding) -> Iterator[Element]:
             continue
         if level.items:
             offset = yield from _item(source, offset, stack)
-        elif level.encoding == EXPLICIT_LITTLE and (run := short_run(source, offset, level.limit, len(stack) // 2)):
+        elif level.encoding != EXPLICIT_LITTLE:
+            offset = yield from _element(source, offset, stack)
+        elif unwanted is not None:
+            end = after_run(source, offset, level.limit, unwanted)
+            walked += (end - offset) // MOST_BYTES
+            offset = end if end > offset else (yield from _element(source, offset, stack))
+        elif run := plain_run(source, offset, level.limit, len(stack) // 2):
             yield from run
             walked += len(run)
             offset = run[-1].offset + run[-1].length

@@ -14,6 +14,7 @@ from pacs.element_headers import PIXEL_DATA, Element
 from pacs.elements import walk
 from pacs.errors import InvalidDicom
 from pacs.file_meta import FileMeta
+from pacs.runs import all_but
 from pacs.sources import ReadableFile, Source
 from pacs.uids import is_uid
 
@@ -35,6 +36,7 @@ _ROWS, _COLUMNS, _SAMPLES, _FRAMES = 0x00280010, 0x00280011, 0x00280002, 0x00280
 _ALLOCATED, _PHOTOMETRIC = 0x00280100, 0x00280004
 _PATIENT_ID = 0x00100020
 _WANTED = {*_UIDS, _PATIENT_ID, _ROWS, _COLUMNS, _SAMPLES, _FRAMES, _ALLOCATED, _PHOTOMETRIC}
+_UNWANTED = all_but({*_WANTED, PIXEL_DATA})
 _SUBSAMPLED = {"YBR_FULL_422": (2, 3), "YBR_PARTIAL_422": (2, 3), "YBR_PARTIAL_420": (1, 2)}
 _META_FLAWS = {
     file_meta.VERSION: "FileMetaInformationVersion (0002,0001) is missing",
@@ -79,7 +81,7 @@ def check(
     source, offset, encoding = file_meta.open_dataset(file, size, meta)
     native = meta.transfer_syntax_uid in _UNCOMPRESSED
     values: dict[int, str] = {}
-    for element in walk(source, offset, encoding):
+    for element in walk(source, offset, encoding, _UNWANTED if visit is None else None):
         if element.depth == 0:
             if element.tag in _WANTED and 0 <= element.length <= _LONGEST_VALUE_BYTES:
                 values[element.tag] = _text(source, element)

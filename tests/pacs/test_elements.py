@@ -1,7 +1,9 @@
-"""Walking a dataset: the short way over runs of plain elements finds what the long way does, and stumbles alike."""
+"""Walking a dataset: the short ways over runs of plain elements find what the long way does, and stumble alike."""
 
+import struct
 from io import BytesIO
 from pathlib import Path
+from re import Pattern
 
 import pytest
 from hypothesis import given, settings
@@ -12,6 +14,7 @@ from pacs.element_headers import Element
 from pacs.elements import walk
 from pacs.errors import InvalidDicom
 from pacs.file_meta import open_dataset, read_meta
+from pacs.runs import after_run, all_but
 from pacs.sources import FileSource
 from tests.samples import Exam
 
@@ -21,6 +24,8 @@ FILES = {
     "a CT": Path(str(get_testdata_file("CT_small.dcm"))).read_bytes(),
 }
 PATIENCE = 3_000
+WANTED = {0x0008_0018, 0x0010_0020, 0x0020_000D, 0x0028_0010, 0x0040_A730, 0x7FE0_0010}
+UNWANTED = all_but(WANTED)
 
 
 class OneByOne(FileSource):
@@ -31,12 +36,12 @@ class OneByOne(FileSource):
         return b"", 0
 
 
-def walked(content: bytes, kind: type[FileSource]) -> tuple[list[Element], str]:
+def walked(content: bytes, kind: type[FileSource], unwanted: Pattern[bytes] | None = None) -> tuple[list[Element], str]:
     meta = read_meta(BytesIO(content), len(content))
     _, offset, encoding = open_dataset(BytesIO(content), len(content), meta)
     found: list[Element] = []
     try:
-        for element in walk(kind(BytesIO(content), len(content)), offset, encoding):
+        for element in walk(kind(BytesIO(content), len(content)), offset, encoding, unwanted):
             found.append(element)
             if len(found) == PATIENCE:
                 break
@@ -45,12 +50,32 @@ def walked(content: bytes, kind: type[FileSource]) -> tuple[list[Element], str]:
     return found, "well"
 
 
+def wanted(walk: tuple[list[Element], str]) -> tuple[list[Element], str]:
+    found, end = walk
+    return [element for element in found if element.tag in WANTED], end
+
+
 @pytest.mark.parametrize("content", FILES.values(), ids=FILES)
 def test_runs_are_what_is_found_one_by_one(content: bytes) -> None:
     found, end = walked(content, FileSource)
     assert (found, end) == walked(content, OneByOne)
     assert end == "well"
     assert len(found) > 20
+    some, end = walked(content, FileSource, UNWANTED)
+    assert wanted((some, end)) == wanted((found, "well"))
+    assert len(some) < len(found) / 2
+
+
+@pytest.mark.parametrize("tag", [0x0008_0001, 0x0100_0010, 0xFFFD_0001])
+@pytest.mark.parametrize("length", [0, 2, 64])
+def test_a_run_is_of_any_group_and_many_lengths(tag: int, length: int) -> None:
+    content = FILES["an image"]
+    start = read_meta(BytesIO(content), len(content)).dataset_offset
+    one = struct.pack("<HH2sH", tag >> 16, tag & 0xFFFF, b"LO", length) + b"\n" * length
+    source = FileSource(BytesIO(content[:start] + 3 * one), start + 3 * len(one))
+    source.read(start, 1)
+    assert after_run(source, start, source.end, UNWANTED) == source.end
+    assert after_run(source, start, source.end - 1, UNWANTED) == source.end - len(one)
 
 
 @given(content=st.sampled_from(list(FILES.values())), data=st.data())
@@ -61,4 +86,7 @@ def test_damage_is_found_at_the_same_place(content: bytes, data: st.DataObject) 
     for at in data.draw(st.lists(st.integers(start, start + 2_000), max_size=3), label="hit"):
         if at < len(damaged):
             damaged[at] = data.draw(st.integers(0, 255), label="by")
-    assert walked(bytes(damaged), FileSource) == walked(bytes(damaged), OneByOne)
+    found = walked(bytes(damaged), OneByOne)
+    assert walked(bytes(damaged), FileSource) == found
+    if len(found[0]) < PATIENCE:
+        assert wanted(walked(bytes(damaged), FileSource, UNWANTED)) == wanted(found)

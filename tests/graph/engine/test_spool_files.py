@@ -18,6 +18,7 @@ _MIB = 1 << 20
 @pytest.fixture(autouse=True)
 def some_are_kept(monkeypatch: pytest.MonkeyPatch, no_spool_is_kept: None) -> None:  # undone here
     monkeypatch.setattr(spool_files, "_MOST_KEPT", 2)
+    monkeypatch.setattr("graph.engine.spool._BLOCK_BYTES", _MIB)
 
 
 async def test_a_file_is_used_again_and_shows_what_is_written_last(tmp_path: Path) -> None:

@@ -237,7 +237,7 @@ async def test_a_client_that_hangs_up_midway_leaves_nothing(tmp_path: Path) -> N
         writer.write(
             b"POST /graphql HTTP/1.1\r\nHost: x\r\nGraphQL-Require-Preflight: 1\r\nContent-Length: 99999999\r\n"
             b"Content-Type: multipart/form-data; boundary=b\r\n\r\n"
-            b'--b\r\nContent-Disposition: form-data; name="0"; filename="a"\r\n\r\n' + b"x" * 3_000_000
+            b'--b\r\nContent-Disposition: form-data; name="0"; filename="a"\r\n\r\n' + b"x" * 9_000_000
         )
         await writer.drain()
         await eventually(lambda: _spooled(tmp_path))
