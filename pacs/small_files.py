@@ -85,7 +85,7 @@ class SmallFiles:
     async def _look(self, study: str) -> str | None:
         body = {"Level": "Study", "Limit": _ONLY_ONE, "Expand": True, "Query": {"StudyInstanceUID": study}}
         try:
-            found = (await self._web.request("POST", "tools/find", content=orjson.dumps(body))).json()
+            found = (await self._web.ask("tools/find", orjson.dumps(body))).json()
         except PacsTimeout:
             raise
         except PacsError:

@@ -52,7 +52,7 @@ class OrthancFiles:
             return None
         body = orjson.dumps({"Level": "Instance", "Limit": _ONLY_ONE, "Query": uids})
         try:
-            found = _json(await self._door.web.request("POST", "tools/find", content=body))
+            found = _json(await self._door.web.ask("tools/find", body))
         except (PacsUnauthorized, NotFound):  # some of Orthanc's doors are closed: this one stays so
             self._finds_none = True
             return None

@@ -97,7 +97,7 @@ class OrthancForms:
 
     async def _held(self, ids: dict[str, NewObject]) -> set[str]:
         body = orjson.dumps({"Level": "Instance", "Resources": list(ids), "Short": True})
-        found = (await self._door.web.request("POST", "tools/bulk-content", content=body)).json()
+        found = (await self._door.web.ask("tools/bulk-content", body)).json()
         if not isinstance(found, list):
             raise PacsFault("Orthanc's answer is no list")
         rows = [(ids[name], row) for row in map(mapping, found) if (name := identifier(row.get("ID"))) in ids]

@@ -68,7 +68,7 @@ class OrthancSeries:
         if len(ids) == 1:
             return await self._get(f"studies/{next(iter(ids))}/series")
         query = {"Level": "Series", "Expand": True, "Query": {"StudyInstanceUID": "\\".join(ids.values())}}
-        return _list(await self._web.request("POST", "tools/find", content=orjson.dumps(query)))
+        return _list(await self._web.ask("tools/find", orjson.dumps(query)))
 
     async def _get(self, path: str) -> Iterable[object]:
         return _list(await self._web.request("GET", path))

@@ -163,7 +163,7 @@ class OrthancWitness:
         return only.id
 
     async def _lookup(self, uid: str) -> Any:
-        return (await self._web.request("POST", "tools/lookup", content=uid.encode())).json()
+        return (await self._web.ask("tools/lookup", uid.encode())).json()
 
     async def _json(self, path: str, query: str = "") -> Any:
         return (await self._web.request("GET", path, query=query)).json()

@@ -123,15 +123,16 @@ async def test_every_way_to_answer_a_search_is_understood(status: int, body: byt
         assert await web.search("studies") == found
 
 
-async def test_a_get_is_tried_once_more_on_a_connection_that_was_closed_meanwhile() -> None:
-    async def second_time_lucky(exchange: Exchange) -> None:
-        if len(pacs.exchanges) == 1:
+async def test_what_changes_nothing_is_tried_once_more_on_a_connection_that_was_closed_meanwhile() -> None:
+    async def every_second_time(exchange: Exchange) -> None:
+        if len(pacs.exchanges) % 2:
             raise ConnectionError
         await exchange.json([ONE])
 
-    async with connected(second_time_lucky) as (web, pacs):
+    async with connected(every_second_time) as (web, pacs):
         assert await web.search("studies") == [ONE]
-        assert len(pacs.exchanges) == 2
+        assert (await web.ask("tools/find", b"{}")).json() == [ONE]
+        assert len(pacs.exchanges) == 4
 
 
 async def test_a_post_is_never_sent_twice() -> None:
