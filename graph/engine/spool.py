@@ -11,14 +11,12 @@ from graph.engine.spool_files import SpoolFiles
 from pacs.blocks import write_whole
 from pacs.given_files import GivenFile
 
-_BLOCK_BYTES = 4 << 20
-"""Each is written by a thread, and to go to one and back costs as much as half a megabyte (measured)."""
 _PIECE_BYTES = 4096
 """From this size on, bytes wait where they came; fewer are copied together, as to hold each would cost 200 bytes."""
 
 
 class Spool:
-    """Takes bytes in blocks of about `_BLOCK_BYTES`, of which two are in memory: one is filled, one is written.
+    """Takes bytes in blocks, of which two are in memory: one is filled, one is written.
 
     Nothing is written before there is a block.
     """
@@ -28,6 +26,7 @@ class Spool:
         self.is_closed = False
         self._is_whole = self._is_given = False
         self._files = files
+        self._files.spools += 1
         self._file: BinaryIO | None = None
         self._pieces: list[bytearray | memoryview] = []
         self._tail = bytearray()
@@ -46,7 +45,7 @@ class Spool:
 
     async def keep_up(self) -> None:
         """Begins to write when there is a block, and waits for the one before. `OSError`."""
-        if self._waiting_bytes < _BLOCK_BYTES:
+        if self._waiting_bytes < self._files.block_bytes:
             return
         await self._written()
         self._begin_to_write()
@@ -76,6 +75,8 @@ class Spool:
         """Gives everything up, once nothing writes any more."""
         if self._writing is not None:
             await asyncio.gather(self._writing, return_exceptions=True)
+        if not self.is_closed:
+            self._files.spools -= 1
         self.is_closed = True
         self._taken()
         file, self._file = self._file, None

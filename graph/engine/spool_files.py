@@ -14,6 +14,10 @@ from typing import BinaryIO
 
 _MOST_KEPT, _MOST_KEPT_BYTES = 8, 256 * 1024 * 1024
 _KEPT_SECONDS = 10.0
+_MOST_BLOCK_BYTES, _LEAST_BLOCK_BYTES, _BLOCKS_BYTES = 4 << 20, 1 << 20, 64 << 20
+"""Of a block, and of those that all spools fill. A thread writes each, and the way there and back costs the time in
+which half a megabyte is written (measured).
+"""
 
 
 class SpoolFiles:
@@ -24,10 +28,17 @@ class SpoolFiles:
     """
 
     def __init__(self, folder: Path | None = None) -> None:
+        self.spools = 0
+        """Those that are open."""
         self._folder = folder
         self._kept: list[BinaryIO] = []
         self._closing: asyncio.TimerHandle | None = None
         weakref.finalize(self, _close, self._kept)
+
+    @property
+    def block_bytes(self) -> int:
+        """What a spool gathers before it writes: less, where there are many."""
+        return min(max(_BLOCKS_BYTES // max(self.spools, 1), _LEAST_BLOCK_BYTES), _MOST_BLOCK_BYTES)
 
     def take(self) -> BinaryIO:
         """A file to write to from its start; from any thread. `OSError`."""

@@ -18,7 +18,7 @@ _MIB = 1 << 20
 @pytest.fixture(autouse=True)
 def some_are_kept(monkeypatch: pytest.MonkeyPatch, no_spool_is_kept: None) -> None:  # undone here
     monkeypatch.setattr(spool_files, "_MOST_KEPT", 2)
-    monkeypatch.setattr("graph.engine.spool._BLOCK_BYTES", _MIB)
+    monkeypatch.setattr(spool_files, "_MOST_BLOCK_BYTES", _MIB)
 
 
 async def test_a_file_is_used_again_and_shows_what_is_written_last(tmp_path: Path) -> None:
@@ -40,6 +40,21 @@ async def test_a_file_is_used_again_and_shows_what_is_written_last(tmp_path: Pat
         assert first is kept
         assert second is not kept
     assert os.listdir(tmp_path) == []
+
+
+async def test_many_spools_gather_less_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spool_files, "_MOST_BLOCK_BYTES", 4 * _MIB)
+    files = SpoolFiles(tmp_path)
+    spools = [Spool(files) for _ in range(16)]
+    assert files.block_bytes == 4 * _MIB
+    spools += [Spool(files) for _ in range(16)]
+    assert files.block_bytes == 2 * _MIB
+    spools += [Spool(files) for _ in range(96)]
+    assert files.block_bytes == _MIB
+    for spool in spools:
+        await spool.aclose()
+        await spool.aclose()
+    assert files.spools == 0
 
 
 async def test_one_that_was_not_written_whole_is_closed(tmp_path: Path) -> None:

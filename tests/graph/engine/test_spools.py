@@ -20,7 +20,7 @@ _MIB = 1 << 20
 @pytest.fixture(autouse=True)
 def mebibytes_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spools, "LEAST_BYTES", 2 * _MIB)
-    monkeypatch.setattr("graph.engine.spool._BLOCK_BYTES", _MIB)
+    monkeypatch.setattr("graph.engine.spool_files._MOST_BLOCK_BYTES", _MIB)
 
 
 async def received(form: Spools, *contents: bytes) -> list[SpooledFile]:
