@@ -33,6 +33,8 @@ MAX_DEPTH = 64
 MAX_ELEMENTS = 4_000_000
 """Elements, items and fragments in one object: some seconds of walking. What is stepped over counts less."""
 
+_FEW = 4
+"""Elements that are looked at where one may be wanted, before more are stepped over."""
 _ITEM_END = 0xFFFEE00D
 _SEQUENCE_END = 0xFFFEE0DD
 _FRAGMENT_AHEAD_BYTES = 512
@@ -69,13 +71,12 @@ def walk(source: Source, offset: int, encoding: Encoding, unwanted: Pattern[byte
             offset = yield from _item(source, offset, stack)
         elif level.encoding != EXPLICIT_LITTLE:
             offset = yield from _element(source, offset, stack)
-        elif unwanted is not None:
-            end = after_run(source, offset, level.limit, unwanted)
-            walked += (end - offset) // MOST_BYTES
-            offset = end if end > offset else (yield from _element(source, offset, stack))
-        elif run := plain_run(source, offset, level.limit, len(stack) // 2):
+        elif unwanted is not None and (end := after_run(source, offset, level.limit, unwanted)) > offset:
+            walked += (end - offset) // MOST_BYTES - 1
+            offset = end
+        elif run := plain_run(source, offset, level.limit, len(stack) // 2, None if unwanted is None else _FEW):
             yield from run
-            walked += len(run)
+            walked += len(run) - 1
             offset = run[-1].offset + run[-1].length
         else:
             offset = yield from _element(source, offset, stack)

@@ -22,8 +22,8 @@ _new_element = partial(tuple.__new__, Element)
 """Without the checks of `Element()`, which would take most of the time of a run."""
 
 
-def plain_run(source: Source, offset: int, limit: int, depth: int) -> list[Element]:
-    """The plain elements from `offset` on, below `limit`.
+def plain_run(source: Source, offset: int, limit: int, depth: int, most: int | None = None) -> list[Element]:
+    """The plain elements from `offset` on, below `limit`; the first `most`.
 
     Ends before the first that is not plain, or is not at hand. It takes a third of the time of one by one (measured).
     """
@@ -31,7 +31,7 @@ def plain_run(source: Source, offset: int, limit: int, depth: int) -> list[Eleme
     shift = offset - at
     last = min(len(buffer), limit - shift) - _HEADER_BYTES
     found: list[Element] = []
-    while 0 <= at <= last:
+    while 0 <= at <= last and len(found) != most:
         group, number, code, length = _read_header(buffer, at)
         vr = _VRS.get(code)
         start = at + _HEADER_BYTES
@@ -43,17 +43,20 @@ def plain_run(source: Source, offset: int, limit: int, depth: int) -> list[Eleme
 
 
 def all_but(tags: Iterable[int]) -> re.Pattern[bytes]:
-    """What finds a run of plain elements with other tags and short values, for `after_run`."""
+    """What finds a run of plain elements with other tags, whose values are short and of even length, for `after_run`.
+
+    It is not possessive (`*+`), which Python before 3.11.5 gets wrong.
+    """
     kept = b"|".join(re.escape(struct.pack("<HH", tag >> 16, tag & 0xFFFF)) for tag in tags)
     lengths = range(0, _LONGEST_VALUE_BYTES + 1, 2)
     values = b"|".join(re.escape(struct.pack("<H", length)) + b".{%d}" % length for length in lengths)
-    return re.compile(b"(?s:(?!%b)%b..(?:%b)(?:%b))*+" % (kept, _GROUP, b"|".join(_VRS), values))
+    return re.compile(b"(?s:(?!%b)%b..(?:%b)(?:%b))*" % (kept, _GROUP, b"|".join(sorted(_VRS)), values))
 
 
 def after_run(source: Source, offset: int, limit: int, unwanted: re.Pattern[bytes]) -> int:
-    """Where the run of `unwanted` elements that begins at `offset`, if one does, ends.
+    """Where the run of `unwanted` elements that begins at `offset`, if one does, ends: below `limit`, and at hand.
 
-    It ends as `plain_run` does, and takes a sixth of its time (measured).
+    It takes a sixth of the time of `plain_run` (measured).
     """
     buffer, at = source.at_hand(offset)
     shift = offset - at

@@ -26,7 +26,7 @@ class Spool:
         self.is_closed = False
         self._is_whole = self._is_given = False
         self._files = files
-        self._files.spools += 1
+        self._files.open_spools += 1
         self._file: BinaryIO | None = None
         self._pieces: list[bytearray | memoryview] = []
         self._tail = bytearray()
@@ -76,7 +76,7 @@ class Spool:
         if self._writing is not None:
             await asyncio.gather(self._writing, return_exceptions=True)
         if not self.is_closed:
-            self._files.spools -= 1
+            self._files.open_spools -= 1
         self.is_closed = True
         self._taken()
         file, self._file = self._file, None

@@ -15,8 +15,8 @@ from typing import BinaryIO
 _MOST_KEPT, _MOST_KEPT_BYTES = 8, 256 * 1024 * 1024
 _KEPT_SECONDS = 10.0
 _MOST_BLOCK_BYTES, _LEAST_BLOCK_BYTES, _BLOCKS_BYTES = 4 << 20, 1 << 20, 64 << 20
-"""Of a block, and of those that all spools fill. A thread writes each, and the way there and back costs the time in
-which half a megabyte is written (measured).
+"""Of a block, and of those that up to 64 spools fill together; as much may be on its way to the disk. A thread writes
+each, and the way there and back costs the time in which half a megabyte is written (measured).
 """
 
 
@@ -28,8 +28,7 @@ class SpoolFiles:
     """
 
     def __init__(self, folder: Path | None = None) -> None:
-        self.spools = 0
-        """Those that are open."""
+        self.open_spools = 0
         self._folder = folder
         self._kept: list[BinaryIO] = []
         self._closing: asyncio.TimerHandle | None = None
@@ -38,7 +37,7 @@ class SpoolFiles:
     @property
     def block_bytes(self) -> int:
         """What a spool gathers before it writes: less, where there are many."""
-        return min(max(_BLOCKS_BYTES // max(self.spools, 1), _LEAST_BLOCK_BYTES), _MOST_BLOCK_BYTES)
+        return min(max(_BLOCKS_BYTES // max(self.open_spools, 1), _LEAST_BLOCK_BYTES), _MOST_BLOCK_BYTES)
 
     def take(self) -> BinaryIO:
         """A file to write to from its start; from any thread. `OSError`."""

@@ -1,6 +1,7 @@
 """Walking a dataset: the short ways over runs of plain elements find what the long way does, and stumble alike."""
 
 import struct
+import zlib
 from io import BytesIO
 from pathlib import Path
 from re import Pattern
@@ -10,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom.data import get_testdata_file
 
-from pacs.element_headers import Element
+from pacs.element_headers import EXPLICIT_LITTLE, Element
 from pacs.elements import walk
 from pacs.errors import InvalidDicom
 from pacs.file_meta import open_dataset, read_meta
 from pacs.runs import after_run, all_but
-from pacs.sources import FileSource
+from pacs.sources import FileSource, InflatedSource
 from tests.samples import Exam
 
 FILES = {
@@ -66,16 +67,49 @@ def test_runs_are_what_is_found_one_by_one(content: bytes) -> None:
     assert len(some) < len(found) / 2
 
 
+def run_of_three(tag: int, vr: bytes, length: int) -> tuple[FileSource, int, int]:
+    """Three equal elements, as the source that has them at hand, where they begin, and the bytes of one."""
+    content = FILES["an image"]
+    start = read_meta(BytesIO(content), len(content)).dataset_offset
+    one = struct.pack("<HH2sH", tag >> 16, tag & 0xFFFF, vr, length) + b"\n" * length
+    source = FileSource(BytesIO(content[:start] + 3 * one), start + 3 * len(one))
+    source.read(start, 1)
+    return source, start, len(one)
+
+
 @pytest.mark.parametrize("tag", [0x0008_0001, 0x0100_0010, 0xFFFD_0001])
 @pytest.mark.parametrize("length", [0, 2, 64])
 def test_a_run_is_of_any_group_and_many_lengths(tag: int, length: int) -> None:
-    content = FILES["an image"]
-    start = read_meta(BytesIO(content), len(content)).dataset_offset
-    one = struct.pack("<HH2sH", tag >> 16, tag & 0xFFFF, b"LO", length) + b"\n" * length
-    source = FileSource(BytesIO(content[:start] + 3 * one), start + 3 * len(one))
-    source.read(start, 1)
+    source, start, size = run_of_three(tag, b"LO", length)
     assert after_run(source, start, source.end, UNWANTED) == source.end
-    assert after_run(source, start, source.end - 1, UNWANTED) == source.end - len(one)
+    assert after_run(source, start, source.end - 1, UNWANTED) == source.end - size
+
+
+@pytest.mark.parametrize(
+    ("tag", "vr", "length"),
+    [
+        *((tag, b"LO", 2) for tag in (0x0002_0010, 0x0007_0001, 0xFFFE_E00D, 0xFFFF_0001, *sorted(WANTED))),
+        *((0x0008_0001, b"LO", length) for length in (1, 63, 66, 258)),
+        *((0x0008_0001, vr, 2) for vr in (b"OB", b"SQ", b"UN", b"  ", b"lo")),
+    ],
+)
+def test_no_other_element_is_stepped_over(tag: int, vr: bytes, length: int) -> None:
+    source, start, _ = run_of_three(tag, vr, length)
+    assert after_run(source, start, source.end, UNWANTED) == start
+
+
+@pytest.mark.parametrize("content", FILES.values(), ids=FILES)
+def test_runs_of_what_is_inflated_are_the_same(content: bytes) -> None:
+    start = read_meta(BytesIO(content), len(content)).dataset_offset
+    deflater = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    deflated = deflater.compress(content[start:]) + deflater.flush()
+
+    def found(unwanted: Pattern[bytes] | None) -> list[Element]:
+        source = InflatedSource(BytesIO(deflated), len(deflated), 0)
+        return wanted((list(walk(source, 0, EXPLICIT_LITTLE, unwanted)), ""))[0]
+
+    assert len(found(UNWANTED)) > 3
+    assert found(UNWANTED) == found(None)
 
 
 @given(content=st.sampled_from(list(FILES.values())), data=st.data())

@@ -48,11 +48,11 @@ async def test_what_arrives_in_the_turn_of_the_loop_after_the_first_needs_no_com
 
 async def test_nobody_waits_for_more_than_one_commit_of_an_outage(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batches, "_PATIENCE_SECONDS", 0.05)
-    commits = Commits(0.3, failures=1)
+    commits = Commits(1.0, failures=1)
     group = Batches[int, int](commits, 3)
     started = time.monotonic()
     outcomes = await asyncio.gather(*map(group.add, range(8)), return_exceptions=True)
-    assert time.monotonic() - started < 0.55  # two commits take 0.6
+    assert time.monotonic() - started < 1.8  # two commits take 2
     assert all(isinstance(outcome, StoreUnavailable) for outcome in outcomes)
     assert await group.add(9) == 9
     assert commits.committed == [[9]]

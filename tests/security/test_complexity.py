@@ -11,6 +11,7 @@ from graph.schema import contract_schema
 from graph.settings import Settings
 from tests.graph.api import Api
 from tests.graph.conftest import serving
+from tests.pace import slowness
 from tests.pacs.scripted import Exchange, scripted_pacs
 
 _QUICK_SECONDS = 0.050
@@ -97,8 +98,9 @@ async def test_they_are_refused_before_the_pacs_is_asked(settings: Settings) -> 
 @pytest.mark.parametrize("query", ATTACKS.values(), ids=ATTACKS.keys())
 async def test_it_is_refused_quickly(query: str) -> None:
     schema = contract_schema(Limits(max_requests=120))
+    times = slowness()
     best = min([await _seconds(schema.execute, query) for _ in range(5)])
-    assert best <= _QUICK_SECONDS, f"{best * 1000:.0f} ms"
+    assert best <= _QUICK_SECONDS * times, f"{best * 1000:.0f} ms on a machine {times:.1f} times slower than usual"
 
 
 @pytest.mark.attack("documents that blow up: by a variable, when they are known with a small one")

@@ -51,10 +51,21 @@ async def test_many_spools_gather_less_each(tmp_path: Path, monkeypatch: pytest.
     assert files.block_bytes == 2 * _MIB
     spools += [Spool(files) for _ in range(96)]
     assert files.block_bytes == _MIB
+    assert [await _is_written(spool, _MIB) for spool in spools[:2]] == [True, True]
     for spool in spools:
         await spool.aclose()
         await spool.aclose()
-    assert files.spools == 0
+    assert files.open_spools == 0
+    assert not await _is_written(Spool(files), 3 * _MIB)
+
+
+async def _is_written(spool: Spool, size: int) -> bool:
+    spool.add(memoryview(bytes(size)))
+    await spool.keep_up()
+    await spool.finish()
+    is_written = await spool.give() is not None
+    await spool.aclose()
+    return is_written
 
 
 async def test_one_that_was_not_written_whole_is_closed(tmp_path: Path) -> None:
