@@ -31,7 +31,7 @@ def test_a_server_whose_store_is_full_is_not_ready_until_there_is_room(tmp_path:
 
 async def test_a_full_disk_refuses_uploads_in_words_and_shows_what_is_there(tmp_path: Path) -> None:
     stored, small, large = (
-        Exam().image(Rows=1000, Columns=size, PixelData=bytes(2000 * size)) for size in (400, 16, 900)
+        Exam().image(Rows=1000, Columns=size, PixelData=bytes(2000 * size)) for size in (400, 16, 2500)
     )
     with memory_disk(tmp_path, 64) as disk:
         server = ServerProcess(tmp_path, DATA_DIR=str(disk / "data"))
