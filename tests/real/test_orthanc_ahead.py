@@ -10,11 +10,16 @@ from pacs.errors import PacsFault
 from pacs.orthanc.ids import orthanc_id
 from tests.graph.api import Api
 from tests.graph.conftest import api, app  # noqa: F401  # pytest finds fixtures by name
+from tests.graph.engine.serving import eventually
 from tests.real.on_orthanc import pacs, settings  # noqa: F401  # pytest finds fixtures by name
 from tests.samples import Exam, Sample
 
 STUDIES = "query ($p: String!) { studies(patientID: $p) { nodes { studyInstanceUID series { modality %s } } } }"
 TREE = STUDIES % "instances { sopInstanceUID instanceNumber }"
+
+
+WHOSE = "studies?StudyInstanceUID"
+"""A search for who a study belongs to."""
 
 
 @pytest.fixture
@@ -24,7 +29,9 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     really_ask = DicomWeb.request
 
     async def ask(web: DicomWeb, method: str, path: str, **options: Any) -> Answer:
-        asked.append(path)
+        query = options.get("query") or ""
+        is_for_owner = path == "studies" and query.startswith("StudyInstanceUID=") and "&" not in query
+        asked.append(WHOSE if is_for_owner else path)
         return await really_ask(web, method, path, **options)
 
     monkeypatch.setattr(DicomWeb, "request", ask)
@@ -38,11 +45,13 @@ async def images(api: Api, asked: list[str]) -> list[Sample]:  # noqa: F811  # p
     second.patient_id = first.patient_id
     one = first.image(InstanceNumber=1)
     images = [one, first.image(one.series, InstanceNumber=2), first.image(InstanceNumber=3), second.image()]
-    for image in (*images, Exam("somebody else", first.study).image()):
+    uploads = [*images, Exam("somebody else", first.study).image()]
+    for image in uploads:
         (result,) = await api.upload(image.content)
         assert result["error"] is None
     await api.ask(TREE, p=Exam().patient_id)
     await api.ask(TREE, p="somebody else")
+    await eventually(lambda: asked.count(WHOSE) >= len(uploads))  # for their access records
     asked.clear()
     return images
 
