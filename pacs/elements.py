@@ -72,7 +72,7 @@ def walk(source: Source, offset: int, encoding: Encoding, unwanted: Pattern[byte
         elif level.encoding != EXPLICIT_LITTLE:
             offset = yield from _element(source, offset, stack)
         elif unwanted is not None and (end := after_run(source, offset, level.limit, unwanted)) > offset:
-            walked += (end - offset) // MOST_BYTES - 1
+            walked += (end - offset) // MOST_BYTES - 1  # this round has counted one
             offset = end
         elif run := plain_run(source, offset, level.limit, len(stack) // 2, None if unwanted is None else _FEW):
             yield from run
