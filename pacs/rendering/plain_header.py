@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from pydicom import uid
 
+from pacs.element_headers import LONG_VRS, SHORT_VRS
 from pacs.rendering.decoders import PLUGINS
 
 HEAD_BYTES = 1 << 16
@@ -25,8 +26,7 @@ _ITEM_GROUP = 0xFFFE
 _ENDS = {0xFFFEE00D, 0xFFFEE0DD}
 _IN_A_SEQUENCE = {b"\xfe\xff\x00\xe0", b"\xfe\xff\xdd\xe0"}
 _UNDEFINED = 0xFFFFFFFF
-_SHORT_VRS = frozenset(b"AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split())
-_LONG_VRS = frozenset(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())
+_SHORT_VRS, _LONG_VRS = (frozenset(vr.encode() for vr in vrs) for vrs in (SHORT_VRS, LONG_VRS))
 _ORDINARY = {uid.ImplicitVRLittleEndian, uid.ExplicitVRLittleEndian, *PLUGINS}
 
 _EXPLICIT = struct.Struct("<HH2sH")
