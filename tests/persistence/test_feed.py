@@ -18,6 +18,7 @@ from persistence.records import ExamEvent
 from persistence.sqlite import SqliteStore
 from persistence.store import Store
 from persistence.subscription import Subscription
+from tests.pace import slowness
 from tests.persistence.events import append, new_event, sequences
 
 
@@ -136,7 +137,7 @@ async def test_a_thousand_subscribers_cost_no_more_reads_than_one_and_hear_at_on
     waiting = [asyncio.create_task(anext(subscription)) for subscription in subscriptions]
     given = await feed.append(new_event())
     assert await asyncio.gather(*waiting) == [given] * 1000
-    assert time.perf_counter() - started < 1  # a few tens of ms; generous for a busy machine
+    assert time.perf_counter() - started < slowness()  # a few tens of ms, measured
     assert counting.reads - before <= 10
     await feed.aclose()
 

@@ -17,6 +17,7 @@ import pytest
 import websockets
 
 from tests.graph.api import Api, subscribe
+from tests.pace import slowness
 from tests.real.server import ServerProcess, free_port, is_alive, rss_bytes
 from tests.samples import Exam, file
 
@@ -42,7 +43,7 @@ def test_the_start_says_where_everything_is_and_is_quick(tmp_path: Path) -> None
     assert f"{server.url}/graphql" in said
     assert f"{server.url}/new-exam-callback" in said
     assert str(server.data_dir) in said
-    assert seconds < 5
+    assert seconds < 5 * slowness()
 
 
 def test_both_processes_run_on_the_loop_and_the_parser_that_are_made_for_it(server: ServerProcess) -> None:

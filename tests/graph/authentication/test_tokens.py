@@ -16,6 +16,7 @@ from graph.authentication.tokens import TokenAuthenticator
 from graph.errors import ContractError, ErrorCode
 from tests.graph.authentication.bad_tokens import BAD, confused, public, unsigned
 from tests.graph.authentication.issuer import AUDIENCE, ISSUER, SECRET, jwks, rsa_key, signed, with_secret
+from tests.pace import slowness
 
 _NAMES = ClaimNames("sub", "role", "patient_id", {})
 
@@ -156,4 +157,4 @@ async def test_a_token_that_was_seen_costs_next_to_nothing() -> None:
     began = time.process_time()
     for _ in range(1_000):
         await known.authenticate(token)
-    assert time.process_time() - began < 0.3  # 0.3 ms each; measured: 0.001 ms
+    assert time.process_time() - began < 0.3 * slowness()  # 0.3 ms each; measured: 0.001 ms

@@ -22,6 +22,7 @@ from graph.engine import selections
 from graph.engine.encoding import encode
 from graph.engine.schema import ContractSchema, build_schema
 from graph.errors import bad_input
+from tests.pace import slowness
 
 Text = NewType("Text", str)
 
@@ -453,7 +454,7 @@ async def test_long_lists_are_fast_and_let_others_work() -> None:
     gc.enable()
     watcher.cancel()
     assert result.errors is None
-    assert longest < 0.1  # of processor time, which a busy machine does not change much; measured: under 15 ms
+    assert longest < 0.1 * slowness()  # of processor time; measured: under 15 ms
     began = time.thread_time()
     expected = await NORMAL.execute(TEN_FIELDS, variable_values={}, context_value={"rows": rows})
     assert elapsed < (time.thread_time() - began) / 3  # measured: a tenth

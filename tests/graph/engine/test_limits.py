@@ -9,6 +9,7 @@ from graph.engine.cost import FieldCost
 from graph.engine.documents import Documents
 from graph.engine.limits import Limits, limits_rule
 from tests.graph.engine.sample import SECRET, sample_schema
+from tests.pace import slowness
 
 
 async def refusals(query: str, variables: dict[str, Any] | None = None, **options: Any) -> list[tuple[str, str]]:
@@ -70,7 +71,7 @@ async def test_fragments_that_double_are_measured_at_once(leaf: str) -> None:
     elapsed = time.process_time() - started
     assert result.errors
     assert (result.errors[0].extensions or {})["code"] == "QUERY_TOO_COMPLEX"
-    assert elapsed < 0.2  # 50 ms, measured; strawberry's own limiters take longer than the universe has lasted
+    assert elapsed < 0.2 * slowness()  # 50 ms, measured; strawberry's own need ages
 
 
 async def test_fields_that_must_be_compared_are_bounded() -> None:
@@ -78,7 +79,7 @@ async def test_fields_that_must_be_compared_are_bounded() -> None:
     many += " ".join(f"fragment F{n} on Query {{ hello patients {{ name }} }}" for n in range(60))
     started = time.process_time()
     await refusals(many)
-    assert time.process_time() - started < 1
+    assert time.process_time() - started < slowness()
 
 
 async def test_introspection_may_be_off() -> None:
@@ -205,4 +206,4 @@ async def test_fragments_that_double_are_priced_at_once() -> None:
     limits = Limits(max_fields=10**30, max_depth=99)
     [(code, _)] = await refusals(doubling(60, "patients { name }"), costs=COSTS, limits=limits)
     assert code == "QUERY_TOO_COMPLEX"
-    assert time.process_time() - started < 0.5
+    assert time.process_time() - started < 0.5 * slowness()

@@ -11,6 +11,7 @@ from pacs.archive.matching import Key, matcher, moments
 from pacs.archive.normal_forms import normal_forms
 from pacs.attributes import JSONDataset
 from pacs.errors import BadQuery
+from tests.pace import slowness
 
 PATIENT_ID, PATIENT_NAME, STUDY_DATE, STUDY_TIME = "00100020", "00100010", "00080020", "00080030"
 STUDY_UID, INSTANCE_NUMBER, MODALITY, REQUEST = "0020000D", "00200013", "00080060", "00400275"
@@ -145,7 +146,7 @@ def test_many_wildcards_take_no_time_over_a_long_text() -> None:
     began = time.process_time()
     assert not wanted.accepts("a" * 60_000)
     assert wanted.accepts("a" * 60_000 + "b")
-    assert time.process_time() - began < 1
+    assert time.process_time() - began < slowness()
 
 
 def test_keys_within_one_sequence_match_in_one_item() -> None:
