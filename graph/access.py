@@ -7,12 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-import strawberry
 
-
-@strawberry.enum(description="What a principal may do.")
 class Role(Enum):
-    """From a patient, who reads what is their own, to an administrator."""
+    """What a principal may do: from a patient, who reads what is their own, to an administrator."""
 
     PATIENT = "PATIENT"
     DIAGNOSTIC = "DIAGNOSTIC"

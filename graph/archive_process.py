@@ -31,13 +31,13 @@ class ArchiveFailed(RuntimeError):
 
 
 class ArchiveProcess:
-    """One child. `arguments` are those of `dicom-graph archive`, without the socket."""
+    """One child, listening on `socket`. `arguments` are those of `dicom-graph archive`, without the socket."""
 
     def __init__(self, arguments: list[str], environment: dict[str, str], socket_path: Path) -> None:
         self._command = [sys.executable, "-m", "graph.cli", "archive", "--watch-parent", "--socket", str(socket_path)]
         self._command += arguments
         self._environment = environment
-        self._socket = socket_path
+        self.socket = socket_path
         self._stopping = threading.Event()
         self._turn = threading.Lock()  # between stopping the child and starting another
         self._child = self._spawn()
@@ -46,7 +46,7 @@ class ArchiveProcess:
     def wait_until_it_listens(self) -> None:
         """Returns when the child accepts connections; `ArchiveFailed` when it ends or takes too long."""
         deadline = time.monotonic() + _START_SECONDS
-        while not _listens(self._socket):
+        while not _listens(self.socket):
             if self._child.poll() is not None:
                 raise ArchiveFailed("the embedded PACS did not start")
             if time.monotonic() > deadline:
@@ -93,12 +93,19 @@ class ArchiveProcess:
 @contextlib.contextmanager
 def running_archive(arguments: list[str], environment: dict[str, str]) -> Iterator[Path]:
     """The embedded PACS, from when it listens until the end of the block; gives its socket."""
+    with starting_archive(arguments, environment) as process:
+        process.wait_until_it_listens()
+        yield process.socket
+
+
+@contextlib.contextmanager
+def starting_archive(arguments: list[str], environment: dict[str, str]) -> Iterator[ArchiveProcess]:
+    """The embedded PACS, from when it was told to start until the end of the block."""
     folder = Path(tempfile.mkdtemp(prefix="dicom-graph-"))  # mode 0700
     process = None
     try:
         process = ArchiveProcess(arguments, environment, folder / "archive.sock")
-        process.wait_until_it_listens()
-        yield folder / "archive.sock"
+        yield process
     finally:
         if process is not None:
             process.stop()

@@ -20,11 +20,6 @@ EMBEDDED_ROOT = "/dicom-web"
 _LEASE_MARGIN_SECONDS = 60.0
 
 
-def needs_embedded(settings: Settings) -> bool:
-    """Whether exams or the worklist may live in the embedded PACS."""
-    return settings.pacs_url is None or settings.worklist_url is None
-
-
 def pacs_address(settings: Settings) -> PacsAddress:
     """The customer's PACS, or the embedded one."""
     if settings.pacs_url is None:

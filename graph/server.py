@@ -1,31 +1,24 @@
-"""Runs the application under uvicorn, with the embedded PACS beside it where there is no other."""
+"""`dicom-graph serve`: what must be in order, then the embedded PACS where there is no other, then the application."""
 
 import os
 import signal
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from importlib.metadata import version
-from pathlib import Path
 from typing import NoReturn
 
 import typer
-import uvicorn
-from starlette.applications import Starlette
-from uvicorn.config import STARTUP_FAILURE
-from uvicorn.supervisors import Multiprocess
 
 from graph import garbage, logs
-from graph.app import create_app
-from graph.archive_process import ArchiveFailed, running_archive
-from graph.archives import needs_embedded
+from graph.archive_process import ArchiveFailed, ArchiveProcess, starting_archive
 from graph.settings import Settings, load
-from graph.slow_clients import GuardedProtocol
-from graph.start import StartFailed, check_start
+from graph.start import StartFailed, check_authenticator, check_store
 
 
 def run(workers: int = 1) -> None:
     """Serves until a signal says to stop; then lets requests finish, closes subscriptions, stops the embedded PACS."""
+    garbage.pause()
     settings = load()
     logs.configure(settings.log_level)
     signal.signal(signal.SIGTERM, _end)
@@ -34,71 +27,25 @@ def run(workers: int = 1) -> None:
             "--workers needs a MongoDB at DATABASE_URL: several processes cannot share the embedded store"
         )
     with _listening(settings) as listener:
-        check_start(settings)
+        check_store(settings)
         host, port = listener.getsockname()[:2]
         base = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-        with _pacs(settings, base) as archive_socket:
-            settings = settings.model_copy(update={"archive_socket": archive_socket})
+        with _pacs(settings, base) as archive:
+            if archive is not None:
+                settings = settings.model_copy(update={"archive_socket": archive.socket})
+            check_authenticator(settings)
+            from graph.serving import prepared, serve  # noqa: PLC0415  meanwhile the embedded PACS starts
+
+            config = prepared(settings, workers)
+            if archive is not None:
+                archive.wait_until_it_listens()
             _announce(settings, base)
-            _serve(settings, listener, workers)
+            serve(config, settings, listener)
 
 
 def _end(*_: object) -> NoReturn:
     """uvicorn, when it has stopped, raises the signal again: then everything here is to be left in order."""
     raise SystemExit(0)
-
-
-def from_environment() -> Starlette:
-    """The application of one of several worker processes: one that died is replaced during an outage, too."""
-    settings = load().model_copy(update={"database_wait_seconds": float("inf")})
-    logs.configure(settings.log_level)
-    return _created(settings)
-
-
-def _created(settings: Settings) -> Starlette:
-    """The application, in a process that runs nothing else."""
-    app = create_app(settings)
-    garbage.tune()
-    return app
-
-
-def _serve(settings: Settings, listener: socket.socket, workers: int) -> None:
-    config = uvicorn.Config(
-        _created(settings) if workers == 1 else f"{__name__}:from_environment",
-        factory=workers > 1,
-        workers=workers,
-        http=GuardedProtocol,
-        loop="auto",
-        lifespan="on",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        forwarded_allow_ips=list(settings.forwarded_allow_ips),
-        ws_per_message_deflate=False,
-        ws_max_size=settings.max_query_bytes,
-        limit_concurrency=settings.max_connections,
-        timeout_graceful_shutdown=settings.shutdown_seconds,
-    )
-    if workers == 1:
-        server = uvicorn.Server(config)
-        with suppress(KeyboardInterrupt):
-            _run_one(server, listener)
-        return
-    if settings.archive_socket is not None:
-        os.environ["ARCHIVE_SOCKET"] = str(settings.archive_socket)
-    supervisor = Multiprocess(config, sockets=[listener])
-    supervisor.run()
-    if any(worker.exitcode == STARTUP_FAILURE for worker in supervisor.processes):
-        raise StartFailed("a worker did not start; the lines above say why")
-
-
-def _run_one(server: uvicorn.Server, listener: socket.socket) -> None:
-    try:
-        server.run(sockets=[listener])
-    except SystemExit:
-        if not server.started:
-            raise StartFailed("the server did not start; the lines above say why") from None
-        raise
 
 
 @contextmanager
@@ -118,12 +65,12 @@ def _listening(settings: Settings) -> Iterator[socket.socket]:
 
 
 @contextmanager
-def _pacs(settings: Settings, base: str) -> Iterator[Path | None]:
-    """The socket of the embedded PACS, started here unless there is a PACS, or one was started elsewhere."""
-    if settings.archive_socket is not None or not needs_embedded(settings):
+def _pacs(settings: Settings, base: str) -> Iterator[ArchiveProcess | None]:
+    """The embedded PACS, which starts now; None where there is another, or it was started elsewhere."""
+    if settings.archive_socket is not None or not settings.needs_embedded:
         if settings.dimse_port is not None:
             raise StartFailed("DIMSE_PORT is for the embedded PACS, and none is started here: unset it")
-        yield settings.archive_socket
+        yield None
         return
     arguments = ["--data-dir", str(settings.data_dir / "archive")]
     arguments += ["--notify-url", f"{base}/new-exam-callback"]
@@ -135,8 +82,8 @@ def _pacs(settings: Settings, base: str) -> Iterator[Path | None]:
     if settings.callback_token is not None:
         environment["NOTIFY_TOKEN"] = settings.callback_token.get_secret_value()
     try:
-        with running_archive(arguments, environment) as archive_socket:
-            yield archive_socket
+        with starting_archive(arguments, environment) as archive:
+            yield archive
     except ArchiveFailed as error:
         raise StartFailed(str(error)) from None
 

@@ -43,7 +43,9 @@ def archive(
     if context.invoked_subcommand is not None:
         context.obj = data_dir
         return
-    from graph import logs
+    from graph import garbage, logs
+
+    garbage.pause()
     from pacs.archive.dimse.options import DimseOptions, TlsFiles
     from pacs.archive.faults import ArchiveUnusable
     from pacs.archive.lock import ArchiveLocked
@@ -75,6 +77,7 @@ def archive(
         prints_dir=prints_dir,
         takes_given=watch_parent and socket is not None,
     )
+    garbage.tune()
     try:
         run_archive(options, socket=socket, host=host, port=port, host_names=host_name or (), watch_parent=watch_parent)
     except (ArchiveLocked, ArchiveUnusable, OSError) as error:

@@ -4,12 +4,12 @@ import datetime as dt
 
 import strawberry
 
-from graph.access import Role
 from graph.access_records import actions
 from graph.access_records.trail import AccessOutcome
 from graph.context import Info
 from graph.errors import bad_input
 from graph.schema.pagination import Cursors, PageInfo, check_first
+from graph.schema.principal import Role
 from graph.schema.scalars import UID
 from persistence import records
 

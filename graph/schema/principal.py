@@ -5,6 +5,10 @@ import strawberry
 from graph.access import Role
 from graph.context import Info
 
+__all__ = ["Principal", "PrincipalQueries", "Role"]
+
+strawberry.enum(Role, description="What a principal may do.")
+
 
 @strawberry.type(description="Who stands behind a request.")
 class Principal:

@@ -43,6 +43,11 @@ class Settings(
         env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True, allow_inf_nan=False
     )
 
+    @property
+    def needs_embedded(self) -> bool:
+        """Whether exams or the worklist may live in the embedded PACS."""
+        return self.pacs_url is None or self.worklist_url is None
+
     @model_validator(mode="after")
     def _not_open_to_everybody(self) -> Self:
         if not self.on_loopback and (self.auth == "none" or self.callback_token is None):

@@ -1,6 +1,5 @@
 """The embedded PACS as an ASGI application: every route, and what opens and closes with it."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
@@ -15,11 +14,6 @@ from pacs.archive import commitment_routes, npi_routes, study_routes, ups_routes
 from pacs.archive.commitment import Commitments
 from pacs.archive.decoded import FrameDecoder
 from pacs.archive.deleting import DeleteService
-from pacs.archive.dimse.calls import Calls
-from pacs.archive.dimse.commitment import reporter
-from pacs.archive.dimse.options import DimseOptions
-from pacs.archive.dimse.service import Caller
-from pacs.archive.dimse.wiring import Parts, open_server
 from pacs.archive.faults import FAULTS, DamagedFile, DamagedIndex, report, usable
 from pacs.archive.files import FileStore
 from pacs.archive.filing import Filing
@@ -66,33 +60,24 @@ def create_archive(options: ArchiveOptions, lock: DataLock | None = None) -> Sta
     pictures = PictureService(retrieve, renderer)
 
     @asynccontextmanager
-    async def network(dimse: DimseOptions | None) -> AsyncIterator[None]:
-        if dimse is None:
+    async def network() -> AsyncIterator[None]:
+        if options.dimse is None:
             yield
             return
-        calls = Calls(dimse)
-        server = open_server(
-            Parts(
-                options=dimse,
-                index=index,
-                files=files,
-                filing=filing,
-                worklist=worklist,
-                commitments=commitments,
-                renderer=renderer,
-                call=Caller(asyncio.get_running_loop()),
-                calls=calls,
-                prints=options.prints_dir or options.data_dir / "prints",
-            )
+        from pacs.archive.dimse.wiring import Parts, on_network  # noqa: PLC0415  takes long, and few have a network
+
+        parts = Parts(
+            options=options.dimse,
+            index=index,
+            files=files,
+            filing=filing,
+            worklist=worklist,
+            commitments=commitments,
+            renderer=renderer,
+            prints=options.prints_dir or options.data_dir / "prints",
         )
-        await server.start()
-        if dimse.offers_images:
-            await commitments.report_by(reporter(calls))
-        try:
+        async with on_network(parts):
             yield
-        finally:
-            await commitments.report_by(None)
-            await server.stop()
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -111,7 +96,7 @@ def create_archive(options: ArchiveOptions, lock: DataLock | None = None) -> Sta
             opened.push_async_callback(renderer.aclose)
             notifier.start()
             opened.push_async_callback(notifier.stop)
-            await opened.enter_async_context(network(options.dimse))
+            await opened.enter_async_context(network())
             yield
 
     return Starlette(

@@ -11,7 +11,6 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pacs.archive.app import create_archive
-from pacs.archive.dimse.server import probe
 from pacs.archive.faults import usable
 from pacs.archive.lock import DataLock
 from pacs.archive.options import ArchiveOptions
@@ -43,6 +42,8 @@ def run(
     with usable(options.data_dir):
         lock.acquire(_LOCK_WAIT_SECONDS)
     if options.dimse is not None:
+        from pacs.archive.dimse.server import probe  # noqa: PLC0415  takes long to import, and few need it
+
         probe(options.dimse)
     archive = _Starting(create_archive(options, lock))
     refuse = partial(PlainTextResponse, _UNKNOWN, 403)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from graph.server import _created
+from graph.serving import prepared
 from graph.settings import Settings
 
 
@@ -23,7 +23,7 @@ def as_before() -> Iterator[None]:
 def test_what_is_there_at_the_start_is_not_searched_and_what_comes_is_searched_less_often(tmp_path: Path) -> None:
     usual = gc.get_threshold()
 
-    app = _created(Settings(data_dir=tmp_path))
+    app = prepared(Settings(data_dir=tmp_path), workers=1).app
 
     assert not any(found is app for found in gc.get_objects())
     assert gc.get_freeze_count() > 10_000
