@@ -44,7 +44,10 @@ class ArchiveProcess:
         self._watcher = threading.Thread(target=self._watch, name="archive-watcher", daemon=True)
 
     def wait_until_it_listens(self) -> None:
-        """Returns when the child accepts connections; `ArchiveFailed` when it ends or takes too long."""
+        """Returns when the child accepts connections, and watches it from then on.
+
+        `ArchiveFailed` when it ends, or takes too long.
+        """
         deadline = time.monotonic() + _START_SECONDS
         while not _listens(self.socket):
             if self._child.poll() is not None:
@@ -100,7 +103,7 @@ def running_archive(arguments: list[str], environment: dict[str, str]) -> Iterat
 
 @contextlib.contextmanager
 def starting_archive(arguments: list[str], environment: dict[str, str]) -> Iterator[ArchiveProcess]:
-    """The embedded PACS, from when it was told to start until the end of the block."""
+    """The embedded PACS, from when it was told to start until the end of the block; wait until it listens."""
     folder = Path(tempfile.mkdtemp(prefix="dicom-graph-"))  # mode 0700
     process = None
     try:

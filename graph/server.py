@@ -13,12 +13,11 @@ import typer
 from graph import garbage, logs
 from graph.archive_process import ArchiveFailed, ArchiveProcess, starting_archive
 from graph.settings import Settings, load
-from graph.start import StartFailed, check_authenticator, check_store
+from graph.start import StartFailed, check_start
 
 
 def run(workers: int = 1) -> None:
     """Serves until a signal says to stop; then lets requests finish, closes subscriptions, stops the embedded PACS."""
-    garbage.pause()
     settings = load()
     logs.configure(settings.log_level)
     signal.signal(signal.SIGTERM, _end)
@@ -27,14 +26,14 @@ def run(workers: int = 1) -> None:
             "--workers needs a MongoDB at DATABASE_URL: several processes cannot share the embedded store"
         )
     with _listening(settings) as listener:
-        check_store(settings)
+        check_start(settings)
         host, port = listener.getsockname()[:2]
         base = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         with _pacs(settings, base) as archive:
             if archive is not None:
                 settings = settings.model_copy(update={"archive_socket": archive.socket})
-            check_authenticator(settings)
-            from graph.serving import prepared, serve  # noqa: PLC0415  meanwhile the embedded PACS starts
+            garbage.pause()
+            from graph.http_server import prepared, serve  # noqa: PLC0415  meanwhile the embedded PACS starts
 
             config = prepared(settings, workers)
             if archive is not None:

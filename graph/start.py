@@ -12,30 +12,29 @@ class StartFailed(RuntimeError):
     """The server cannot start; the message says what to change."""
 
 
-def check_store(settings: Settings) -> None:
-    """Opens the store that the server will open, and closes it; waits for a database that is not up yet."""
+def check_start(settings: Settings) -> None:
+    """Opens what the server will open, and closes it; raises `StartFailed`. Waits for a database that is not up yet."""
     try:
         settings.data_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StartFailed(f"DATA_DIR={settings.data_dir}: {error.strerror}; set another DATA_DIR") from None
-    asyncio.run(_open_store(settings))
+    asyncio.run(_open_all(settings))
 
 
-def check_authenticator(settings: Settings) -> None:
-    """The same for what tells clients apart."""
-    from graph.authentication.start import start_authenticator  # noqa: PLC0415  takes long to import
+async def _open_all(settings: Settings) -> None:
+    async with AsyncExitStack() as stack:
+        await _open_store(settings, stack)
+        if settings.auth == "none":
+            return
+        from graph.authentication.start import start_authenticator  # noqa: PLC0415  takes long to import
 
-    async def start() -> None:
-        async with AsyncExitStack() as stack:
+        try:
             await start_authenticator(settings, stack)
-
-    try:
-        asyncio.run(start())
-    except (OSError, ValueError) as error:
-        raise StartFailed(f"AUTH={settings.auth}: {error}") from None
+        except (OSError, ValueError) as error:
+            raise StartFailed(f"AUTH={settings.auth}: {error}") from None
 
 
-async def _open_store(settings: Settings) -> None:
+async def _open_store(settings: Settings, stack: AsyncExitStack) -> None:
     wait_seconds = settings.database_wait_seconds
     try:
         store = await open_store(settings.database_url, settings.data_dir, wait_seconds=wait_seconds)
@@ -45,4 +44,4 @@ async def _open_store(settings: Settings) -> None:
         raise StartFailed(str(error)) from None
     except ValueError as error:
         raise StartFailed(f"DATABASE_URL: {error}") from None
-    await store.close()
+    stack.push_async_callback(store.close)

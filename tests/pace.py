@@ -10,7 +10,7 @@ _DOCUMENT = "{ " + " ".join(f'a{n}: studies(patientID: "A") {{ totalCount }}' fo
 
 
 def slowness() -> float:
-    """How many times longer than usual it takes to parse a document, for bounds of processor time; at least 1."""
+    """How many times longer than usual it takes to parse a document, for bounds of time; at least 1."""
     return max(1.0, min(_seconds() for _ in range(5)) / _USUAL_SECONDS)
 
 

@@ -57,5 +57,5 @@ def _watched(settings: Settings) -> Starlette:
 
 
 if __name__ == "__main__":
-    with patch("graph.serving.create_app", _watched):
+    with patch("graph.http_server.create_app", _watched):
         main()

@@ -35,7 +35,7 @@ from pacs.thumbnails import Renderer
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """The archive's own, that services work with."""
+    """What of the archive the services work with."""
 
     options: DimseOptions
     index: Index
@@ -63,7 +63,10 @@ async def on_network(parts: Parts) -> AsyncIterator[None]:
 
 
 def _server(parts: Parts, calls: Calls, call: Caller) -> DimseServer:
-    """With all its services, not started yet; `call` runs the archive's coroutines in the thread of an association."""
+    """The server with all its services, not started yet.
+
+    `call` runs the archive's coroutines in the thread of an association.
+    """
     steps = PerformedSteps(parts.worklist)
     always: tuple[Service, ...] = (
         verification_service(),

@@ -71,7 +71,7 @@ async def test_fragments_that_double_are_measured_at_once(leaf: str) -> None:
     elapsed = time.process_time() - started
     assert result.errors
     assert (result.errors[0].extensions or {})["code"] == "QUERY_TOO_COMPLEX"
-    assert elapsed < 0.2 * slowness()  # 50 ms, measured; strawberry's own need ages
+    assert elapsed < 0.2 * slowness()  # 50 ms, measured; strawberry's own limiters: ages
 
 
 async def test_fields_that_must_be_compared_are_bounded() -> None:
