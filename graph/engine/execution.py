@@ -4,7 +4,7 @@ import asyncio
 import inspect
 from typing import Any, TypeVar, cast
 
-from graphql import GraphQLError, GraphQLList, GraphQLNonNull, GraphQLObjectType, GraphQLResolveInfo
+from graphql import ExecutionResult, GraphQLError, GraphQLList, GraphQLNonNull, GraphQLObjectType, GraphQLResolveInfo
 from graphql.execution import Executor
 from graphql.execution.collect_fields import FieldDetails
 from graphql.pyutils import Path
@@ -54,6 +54,19 @@ def _refusal(error: GraphQLError) -> GraphQLError:
     return request_error(error, ErrorCode.BAD_USER_INPUT)
 
 
+class _Executed:
+    """In place of the executor of an event: its result is there."""
+
+    __slots__ = ("_result",)
+
+    def __init__(self, result: ExecutionResult) -> None:
+        self._result = result
+
+    def execute_operation(self, _serially: bool | None = None) -> ExecutionResult:
+        """See `graphql.execution.Executor.execute_operation`."""
+        return self._result
+
+
 class CompiledExecutor(ContractExecutor):
     """An executor that completes plain selections by compiled functions, and everything else as graphql-core does."""
 
@@ -65,10 +78,22 @@ class CompiledExecutor(ContractExecutor):
         self._plans = current_plans.get() or Plans()
         self._turn = asyncio.Lock()
         self.collected_errors = OrderedErrors()
+        self._whole: list[tuple[str, type, Completion]] = []
+        """The root field, its source's type and its plan, once an event was completed by one; copies share it."""
         self._may_compile = not (self.middleware_manager and self.middleware_manager.middlewares)
 
     def build_per_event_executor(self, payload: Any) -> Any:
-        """The executor of one event of a subscription; see `graphql.execution.Executor.build_per_event_executor`."""
+        """The executor of one event of a subscription; see `graphql.execution.Executor.build_per_event_executor`.
+
+        A subscription has one root field (GraphQL §5.2.4.1). Once an event was completed by a plan as a whole, those
+        after it are, too.
+        """
+        for name, source, plan in self._whole:
+            if type(payload) is source:
+                try:
+                    return _Executed(ExecutionResult({name: plan(payload)}))
+                except Exception:  # noqa: S110  # as below
+                    pass
         executor = super().build_per_event_executor(payload)
         executor.collected_errors = OrderedErrors()
         return executor
@@ -87,9 +112,13 @@ class CompiledExecutor(ContractExecutor):
             plan = self._plans.plan(self, return_type, field_details_list)
             if plan is not None:
                 try:
-                    return plan(result)
+                    completed = plan(result)
                 except Exception:  # noqa: S110  # what it was is found again, and located, below
                     pass
+                else:
+                    if path.prev is None and result is self.root_value and not self._whole:
+                        self._whole.append((cast("str", path.key), type(result), plan))
+                    return completed
         return super().complete_object_value(return_type, field_details_list, info, path, result, position_context)
 
     def complete_list_value(

@@ -2,12 +2,14 @@
 
 import datetime as dt
 from collections.abc import AsyncGenerator
+from typing import Any
 
 import strawberry
 from cachetools import LRUCache
 
 from graph.access_records.actions import READ_EVENT, RECEIVE_EVENT
 from graph.context import Info
+from graph.engine.selections import Completion
 from graph.errors import bad_input
 from graph.schema.attributes import PersonName, attribute, computed, dicom_type
 from graph.schema.exam_queries import find_study
@@ -32,6 +34,7 @@ class ExamEvent:
 
     record: strawberry.Private[records.ExamEvent]
     announcement: strawberry.Private[Announcement]
+    completed: strawberry.Private[tuple[Completion, object, dict[str, Any]] | None] = None
 
     cursor: str = computed(
         lambda self: _CURSORS.encode((self.record.sequence,)), description="Resumes after this event."
@@ -68,6 +71,10 @@ class ExamEvent:
         if known is None or known.record is not record:
             known = _NEWEST[record.sequence] = cls(record=record, announcement=Announcement(record.body))
         return known
+
+    def memory(self) -> tuple["ExamEvent", None]:
+        """See `graph.engine.remembered`: its attributes depend on nothing else."""
+        return self, None
 
     @strawberry.field(description="The study itself, read from the PACS now.")
     async def study(self, info: Info) -> Study | None:

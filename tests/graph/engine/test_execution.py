@@ -102,6 +102,11 @@ class Subscription:
     async def event(self) -> AsyncIterator[Query]:
         yield Query()
 
+    @strawberry.subscription
+    async def row(self, info: strawberry.Info) -> AsyncIterator[Row | None]:
+        for row in info.context["rows"]:
+            yield row
+
 
 def schema(compiled: bool) -> ContractSchema:
     scalars: dict[object, Any] = {Text: strawberry.scalar(name="Text", serialize=_shout)}

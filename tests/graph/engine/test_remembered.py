@@ -38,6 +38,22 @@ async def patient_id(api: Api) -> str:
     return exam.patient_id
 
 
+EVENT_SELECTIONS = [
+    "studyInstanceUID patientID studyDate modalitiesInStudy cursor",
+    "cursor modalitiesInStudy patientID studyDate studyInstanceUID",
+    "uid: studyInstanceUID again: studyInstanceUID patientName { family } aeTitles",
+    "studyInstanceUID study { studyInstanceUID }",
+]
+ANNOUNCED = {
+    "StudyInstanceUID": "1.2.3",
+    "PatientID": "P",
+    "PatientName": "Doe^John",
+    "StudyDate": "20260102",
+    "ModalitiesInStudy": ["CT", "SR"],
+    "AeTitles": ["A"],
+}
+
+
 async def answer(app: Starlette, host: str, selection: str, patient_id: str) -> bytes:
     body = {"query": QUERY.format(selection), "variables": {"p": patient_id}}
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=host, timeout=30) as client:
@@ -57,6 +73,24 @@ async def test_answers_are_the_same_in_any_order_of_queries_and_under_any_name(
                     found = await answer(app, host, selection, patient_id)
                     assert found == await answer(slow, host, selection, patient_id)
                     assert found.count(b"sopInstanceUID") in (0, ROWS)
+
+
+async def test_events_are_told_the_same_in_any_order_of_queries(
+    app: Starlette, settings: Settings, tmp_path: Path
+) -> None:
+    slow = create_app(settings.model_copy(update={"compiled_selections": False, "data_dir": tmp_path / "slow"}))
+    async with slow.router.lifespan_context(slow):
+        for number in range(3):
+            told = []
+            for each in (app, slow):
+                async with httpx.AsyncClient(transport=httpx.ASGITransport(each), base_url=HOSTS[0]) as client:
+                    announced = ANNOUNCED | {"StudyInstanceUID": f"1.2.{number}"}
+                    (await client.post("/new-exam-callback", json=announced)).raise_for_status()
+                    queries = [f"{{ examEvents {{ nodes {{ {selection} }} }} }}" for selection in EVENT_SELECTIONS * 2]
+                    answers = [await client.post("/graphql", json={"query": query}) for query in queries]
+                    told.append([answer.content for answer in answers])
+            assert told[0] == told[1]
+            assert told[0][0].count(b"studyInstanceUID") == number + 1
 
 
 @pytest.mark.parametrize(("aliases", "made"), [(1, 1), (20, 2)])
