@@ -17,7 +17,7 @@ _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=F
 def _to_utc_milliseconds(moment: datetime) -> datetime:
     moment = moment.astimezone(UTC)
     excess = moment.microsecond % 1000
-    return moment.replace(microsecond=moment.microsecond - excess) if excess else moment
+    return moment - timedelta(microseconds=excess) if excess else moment
 
 
 MAX_SEQUENCE = 2**63 - 1
