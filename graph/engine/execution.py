@@ -62,7 +62,7 @@ class _Executed:
     def __init__(self, result: ExecutionResult) -> None:
         self._result = result
 
-    def execute_operation(self, _serially: bool | None = None) -> ExecutionResult:
+    def execute_operation(self, serially: bool | None = None) -> ExecutionResult:  # noqa: ARG002
         """See `graphql.execution.Executor.execute_operation`."""
         return self._result
 
@@ -116,7 +116,8 @@ class CompiledExecutor(ContractExecutor):
                 except Exception:  # noqa: S110  # what it was is found again, and located, below
                     pass
                 else:
-                    if path.prev is None and result is self.root_value and not self._whole:
+                    is_event = path.prev is None and result is self.root_value
+                    if is_event and not self._whole and _never_null(info.return_type) is return_type:
                         self._whole.append((cast("str", path.key), type(result), plan))
                     return completed
         return super().complete_object_value(return_type, field_details_list, info, path, result, position_context)
@@ -138,9 +139,13 @@ class CompiledExecutor(ContractExecutor):
         return rows.complete(result, self._turn, self.collected_errors)
 
     def _plan_of_list(self, type_: GraphQLList[Any], details: list[FieldDetails], result: Any) -> Completion | None:
-        item_type = type_.of_type.of_type if isinstance(type_.of_type, GraphQLNonNull) else type_.of_type
+        item_type = _never_null(type_.of_type)
         if not self._may_compile or not isinstance(item_type, GraphQLObjectType) or type(result) not in (list, tuple):
             return None
         if len(result) < _WORTH_COMPILING and not self._plans.used_before:
             return None
         return cast("Completion | None", self._plans.plan(self, item_type, details))
+
+
+def _never_null(type_: Any) -> Any:
+    return type_.of_type if isinstance(type_, GraphQLNonNull) else type_

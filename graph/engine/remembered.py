@@ -12,7 +12,9 @@ from strawberry.schema.schema_converter import GraphQLCoreConverter
 from graph.engine.selections import Completion
 
 _LONGEST_REMEMBERED = 1_000
-"""Characters of the texts in an answer; who keeps the object counts 1,000 bytes for it, whatever clients ask for."""
+"""Characters of an answer; who keeps the object counts 1,000 bytes for it, whatever clients ask for."""
+_ITEM = 8
+"""As many are counted for whatever stands in an object or a list, besides its text: it is pointed at."""
 
 
 class Memory(Protocol):
@@ -45,8 +47,20 @@ def remembering(type_: GraphQLObjectType, plan: Completion) -> Completion:
             answer: dict[str, Any] = last[2]
             return answer
         completed = plan(item)
-        if sum(len(value) for value in completed.values() if type(value) is str) <= _LONGEST_REMEMBERED:
+        if _left(completed, _LONGEST_REMEMBERED) >= 0:
             memory.completed = plan, depends_on, completed
         return completed
 
     return complete
+
+
+def _left(value: Any, most: int) -> int:
+    """What is left of `most` characters behind a value; below zero for one that takes more."""
+    if type(value) is str:
+        return most - len(value)
+    if isinstance(value, (dict, list)):
+        for item in value.values() if isinstance(value, dict) else value:
+            most = _left(item, most - _ITEM)
+            if most < 0:
+                break
+    return most

@@ -2,7 +2,7 @@
 
 A selection of plain attributes (no arguments, no resolver of its own, no abstract type) becomes one function from the
 object to its JSON, made once for a document. Whatever the function does not expect raises `Surprise`, and the object is
-completed by graphql-core after all: the answer is the same, only slower. Attributes may therefore be read twice.
+completed by graphql-core after all: the answer is the same, only slower. Attributes may so be read more than once.
 """
 
 import keyword

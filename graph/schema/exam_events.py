@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import AsyncGenerator
+from dataclasses import field
 from typing import Any
 
 import strawberry
@@ -34,7 +35,9 @@ class ExamEvent:
 
     record: strawberry.Private[records.ExamEvent]
     announcement: strawberry.Private[Announcement]
-    completed: strawberry.Private[tuple[Completion, object, dict[str, Any]] | None] = None
+    completed: strawberry.Private[tuple[Completion, object, dict[str, Any]] | None] = field(
+        default=None, init=False, repr=False, compare=False
+    )
 
     cursor: str = computed(
         lambda self: _CURSORS.encode((self.record.sequence,)), description="Resumes after this event."

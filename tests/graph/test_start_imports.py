@@ -23,14 +23,16 @@ server.run()
 """
 
 
-def _imported(script: str, **environment: str) -> set[str]:
+def _imported(script: str, folder: Path) -> set[str]:
+    """The modules that a script prints, which runs in a folder of its own."""
     command = [sys.executable, "-c", script]
-    said = subprocess.run(command, check=True, capture_output=True, text=True, env=os.environ | environment)
+    environment = os.environ | {"DATA_DIR": str(folder), "PORT": "0"}
+    said = subprocess.run(command, check=True, capture_output=True, text=True, env=environment, cwd=folder, timeout=60)
     return set(said.stdout.split())
 
 
 def test_the_embedded_pacs_is_started_before_the_application_is_imported(tmp_path: Path) -> None:
-    imported = _imported(_UNTIL_THE_PACS_STARTS, DATA_DIR=str(tmp_path), PORT="0")
+    imported = _imported(_UNTIL_THE_PACS_STARTS, tmp_path)
 
     assert "persistence.sqlite" in imported
     assert not {"graph.app", "uvicorn", "strawberry", "graphql", "pydicom", "pymongo", "beanie"} & imported
@@ -40,8 +42,8 @@ def test_the_embedded_pacs_is_started_before_the_application_is_imported(tmp_pat
     ("module", "unwanted"),
     [("graph.http_server", "pynetdicom pymongo beanie"), ("pacs.archive.server", "pynetdicom strawberry graphql")],
 )
-def test_nothing_is_imported_that_few_need(module: str, unwanted: str) -> None:
-    imported = _imported(f"import sys, {module}; print(*sys.modules)")
+def test_nothing_is_imported_that_few_need(module: str, unwanted: str, tmp_path: Path) -> None:
+    imported = _imported(f"import sys, {module}; print(*sys.modules)", tmp_path)
 
     assert module in imported
     assert not set(unwanted.split()) & imported

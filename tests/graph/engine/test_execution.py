@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator, Generator, Iterator
 from datetime import date
 from enum import Enum
-from typing import Any, NewType
+from typing import Annotated, Any, NewType
 
 import orjson
 import pytest
@@ -82,6 +82,14 @@ class Row:
 
 
 @strawberry.type
+class Note:
+    text: str | None
+
+
+Either = Annotated[Row | Note, strawberry.union("Either")]
+
+
+@strawberry.type
 class Query:
     @strawberry.field
     def rows(self, info: strawberry.Info) -> list[Row | None] | None:
@@ -101,6 +109,11 @@ class Subscription:
     @strawberry.subscription
     async def event(self) -> AsyncIterator[Query]:
         yield Query()
+
+    @strawberry.subscription
+    async def either(self, info: strawberry.Info) -> AsyncIterator[Either]:
+        for one in info.context["rows"]:
+            yield one
 
     @strawberry.subscription
     async def row(self, info: strawberry.Info) -> AsyncIterator[Row | None]:

@@ -1,6 +1,9 @@
 """What is remembered of kept objects is what would be made of them anew."""
 
+import asyncio
+from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -12,8 +15,10 @@ from graph.links import Links
 from graph.schema import contract_schema
 from graph.schema.exams import Instance, Scope
 from graph.settings import Settings
+from pacs.announcement import Announcement
 from pacs.attributes import KeptDataset
-from tests.graph.api import Api
+from tests.graph.api import Api, subscribe
+from tests.graph.conftest import serving
 from tests.samples import Exam
 
 ROWS = 10
@@ -41,7 +46,7 @@ async def patient_id(api: Api) -> str:
 EVENT_SELECTIONS = [
     "studyInstanceUID patientID studyDate modalitiesInStudy cursor",
     "cursor modalitiesInStudy patientID studyDate studyInstanceUID",
-    "uid: studyInstanceUID again: studyInstanceUID patientName { family } aeTitles",
+    "uid: studyInstanceUID again: studyInstanceUID patientName { familyName } aeTitles sourceID",
     "studyInstanceUID study { studyInstanceUID }",
 ]
 ANNOUNCED = {
@@ -75,32 +80,66 @@ async def test_answers_are_the_same_in_any_order_of_queries_and_under_any_name(
                     assert found.count(b"sopInstanceUID") in (0, ROWS)
 
 
-async def test_events_are_told_the_same_in_any_order_of_queries(
-    app: Starlette, settings: Settings, tmp_path: Path
-) -> None:
-    slow = create_app(settings.model_copy(update={"compiled_selections": False, "data_dir": tmp_path / "slow"}))
-    async with slow.router.lifespan_context(slow):
+async def heard(url: str, selections: list[str]) -> list[list[dict[str, Any]]]:
+    """What a subscriber of each selection hears, of three events."""
+    async with AsyncExitStack() as stack:
+        queries = [f"subscription {{ newExam {{ {selection} }} }}" for selection in selections]
+        subscribers = [await stack.enter_async_context(subscribe(url, query)) for query in queries]
+        client = await stack.enter_async_context(httpx.AsyncClient(base_url=url))
+        await asyncio.sleep(0.2)
+        told: list[list[dict[str, Any]]] = []
         for number in range(3):
-            told = []
-            for each in (app, slow):
-                async with httpx.AsyncClient(transport=httpx.ASGITransport(each), base_url=HOSTS[0]) as client:
-                    announced = ANNOUNCED | {"StudyInstanceUID": f"1.2.{number}"}
-                    (await client.post("/new-exam-callback", json=announced)).raise_for_status()
-                    queries = [f"{{ examEvents {{ nodes {{ {selection} }} }} }}" for selection in EVENT_SELECTIONS * 2]
-                    answers = [await client.post("/graphql", json={"query": query}) for query in queries]
-                    told.append([answer.content for answer in answers])
-            assert told[0] == told[1]
-            assert told[0][0].count(b"studyInstanceUID") == number + 1
+            announced = ANNOUNCED | {"StudyInstanceUID": f"1.2.{number}"}
+            (await client.post("/new-exam-callback", json=announced)).raise_for_status()
+            told.append([(await subscriber.next())["newExam"] for subscriber in subscribers])
+        return told
 
 
-@pytest.mark.parametrize(("aliases", "made"), [(1, 1), (20, 2)])
-def test_an_answer_that_would_take_much_memory_is_not_remembered(aliases: int, made: int) -> None:
+async def test_events_are_told_to_all_as_they_would_be_without_memory(
+    base_url: str, settings: Settings, tmp_path: Path
+) -> None:
+    fast = await heard(base_url, EVENT_SELECTIONS * 3)
+    slow = settings.model_copy(update={"compiled_selections": False, "data_dir": tmp_path / "slow"})
+    async with serving(slow) as url:
+        assert await heard(url, EVENT_SELECTIONS * 3) == fast
+    assert [event[0]["studyInstanceUID"] for event in fast] == ["1.2.0", "1.2.1", "1.2.2"]
+
+
+async def test_an_event_is_read_once_for_all_who_ask_for_the_same(
+    base_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+    text = Announcement.text
+
+    def watching(announcement: Announcement, name: str) -> str | None:
+        read.append(name)
+        return text(announcement, name)
+
+    monkeypatch.setattr(Announcement, "text", watching)
+    told = await heard(base_url, ["studyInstanceUID sourceID"] * 5)
+    assert told[2] == 5 * [{"studyInstanceUID": "1.2.2", "sourceID": None}]
+    assert read.count("SourceID") == 3
+
+
+@pytest.mark.parametrize(
+    ("value", "aliases", "made"),
+    [
+        ("x" * 300, 1, 1),
+        ("x" * 300, 20, 2),
+        (["x" * 300] * 2, 1, 1),
+        (["x" * 300] * 2, 2, 2),
+        ([""] * 1_000, 1, 2),
+        ({"familyName": "x" * 300}, 20, 2),
+        (1, 20, 1),
+    ],
+)
+def test_an_answer_that_would_take_much_memory_is_not_remembered(value: object, aliases: int, made: int) -> None:
     kept = KeptDataset({})
     instance = Instance(dataset=kept, scope=Scope("P1", Links("http://127.0.0.1:8000")))
-    answers: list[dict[str, str]] = []
+    answers: list[dict[str, object]] = []
 
-    def plan(_: object) -> dict[str, str]:
-        answers.append({f"url{number}": "x" * 300 for number in range(aliases)})
+    def plan(_: object) -> dict[str, object]:
+        answers.append({f"url{number}": value for number in range(aliases)})
         return answers[-1]
 
     complete = remembering(contract_schema()._schema.type_map["Instance"], plan)  # type: ignore[arg-type]  # an object

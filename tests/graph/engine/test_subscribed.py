@@ -4,6 +4,7 @@ from typing import Any
 
 import orjson
 import pytest
+import strawberry
 from graphql.execution import Executor
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,7 +18,10 @@ from tests.graph.engine.test_execution import (
     ODD_OR_AWAITED,
     SELECTIONS,
     YES,
+    Data,
+    Note,
     Plain,
+    Row,
     objects,
     row,
     schema,
@@ -74,12 +78,26 @@ async def test_events_behind_one_that_a_plan_completed_need_no_executor(executed
     assert executed[: len(executed) - len(rows)] == [rows[0], rows[2], rows[4], rows[5]]
 
 
-async def test_a_source_of_another_kind_is_completed_the_normal_way() -> None:
+async def test_a_source_of_another_kind_is_completed_the_normal_way(executed: list[Any]) -> None:
     query = "subscription { row { __typename } }"
     rows = [row(0), Plain(title="a", size=1), ValueError("odd"), row(3)]
+    expected = await told(NORMAL, query, rows)
+    assert await told(COMPILED, query, rows) == expected
+    executed.clear()
+
+    assert await told(COMPILED, query, rows) == expected
+
+    assert executed == rows[:3]
+
+
+async def test_a_type_that_is_chosen_for_each_event_is_chosen_for_each() -> None:
+    query = "subscription { either { __typename ... on Row { text } ... on Note { text } } }"
+    kinds: list[type] = [Row, Note, Row]
+    rows = [strawberry.cast(kind, Data(text=text)) for kind, text in zip(kinds, "abc", strict=True)]
 
     expected = await told(NORMAL, query, rows)
 
+    assert [orjson.loads(event)["data"]["either"]["__typename"] for event in expected] == ["Row", "Note", "Row"]
     assert [await told(COMPILED, query, rows) for _ in range(2)] == [expected, expected]
 
 
