@@ -11,6 +11,7 @@ import pytest
 from pacs.address import PacsAddress
 from pacs.dicomweb import DicomWeb, pieces
 from pacs.errors import NotAcceptable, NotFound, PacsFault, PacsTimeout, PacsUnauthorized, PacsUnavailable
+from tests.pace import slowness
 from tests.pacs.scripted import Exchange, Script, ScriptedPacs, scripted_pacs
 
 ONE = {"00100020": {"vr": "LO", "Value": ["P1"]}}
@@ -55,6 +56,11 @@ async def trickles(exchange: Exchange) -> None:
         await asyncio.sleep(0.1)
 
 
+def _patience(error: type[Exception]) -> float:
+    """A time-out that is waited for is short; another is not to come first on a busy machine."""
+    return 0.5 if error is PacsTimeout else 10
+
+
 async def pours(exchange: Exchange) -> None:
     await exchange.endless("application/dicom+json")
     while True:
@@ -90,11 +96,11 @@ async def babbles(exchange: Exchange) -> None:
     ],
 )
 async def test_a_fault_of_a_search_is_one_error_in_time(script: Script, error: type[Exception]) -> None:
-    async with connected(script, max_answer_bytes=1_000_000) as (web, _):
+    async with connected(script, max_answer_bytes=1_000_000, timeout_seconds=_patience(error)) as (web, _):
         started = time.monotonic()
         with pytest.raises(error) as raised:
             await web.search("studies", "PatientID=SECRET")
-        assert time.monotonic() - started < 1.0  # the time-out is 0.5 s
+        assert time.monotonic() - started < 1.0 * slowness()
         assert "SECRET" not in str(raised.value)
         assert "127.0.0.1" not in str(raised.value)
 
@@ -214,11 +220,11 @@ async def dies_in_the_middle(exchange: Exchange) -> None:
 async def test_a_fault_of_an_upload_is_one_error_in_time(
     script: Script, megabytes: int, error: type[Exception]
 ) -> None:
-    async with connected(script) as (web, _):
+    async with connected(script, timeout_seconds=_patience(error)) as (web, _):
         started = time.monotonic()
         with pytest.raises(error):
             await web.request("POST", "studies", content=chunks(megabytes))
-        assert time.monotonic() - started < 1.5
+        assert time.monotonic() - started < 1.5 * slowness()
 
 
 async def test_who_gives_up_leaves_no_connection() -> None:
