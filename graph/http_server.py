@@ -17,7 +17,10 @@ from graph.start import StartFailed
 
 
 def prepared(settings: Settings, workers: int) -> uvicorn.Config:
-    """How it is served, with the application itself where one process serves it: then only requests are missing."""
+    """How it is served, with the application itself where one process serves it.
+
+    All that stays is there then: Python's search for garbage goes on, tuned.
+    """
     config = uvicorn.Config(
         create_app(settings) if workers == 1 else f"{__name__}:from_environment",
         factory=workers > 1,

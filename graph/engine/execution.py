@@ -62,7 +62,7 @@ class _Executed:
     def __init__(self, result: ExecutionResult) -> None:
         self._result = result
 
-    def execute_operation(self, serially: bool | None = None) -> ExecutionResult:  # noqa: ARG002
+    def execute_operation(self, serially: bool | None = None) -> ExecutionResult:  # noqa: ARG002  # graphql-core's
         """See `graphql.execution.Executor.execute_operation`."""
         return self._result
 
@@ -92,7 +92,7 @@ class CompiledExecutor(ContractExecutor):
             if type(payload) is source:
                 try:
                     return _Executed(ExecutionResult({name: plan(payload)}))
-                except Exception:  # noqa: S110  # as below
+                except Exception:  # noqa: S110  # graphql-core finds again what it was, and locates it
                     pass
         executor = super().build_per_event_executor(payload)
         executor.collected_errors = OrderedErrors()
@@ -116,11 +116,17 @@ class CompiledExecutor(ContractExecutor):
                 except Exception:  # noqa: S110  # what it was is found again, and located, below
                     pass
                 else:
-                    is_event = path.prev is None and result is self.root_value
-                    if is_event and not self._whole and _never_null(info.return_type) is return_type:
-                        self._whole.append((cast("str", path.key), type(result), plan))
+                    if path.prev is None and result is self.root_value:
+                        self._keep_for_events(plan, return_type, info, path)
                     return completed
         return super().complete_object_value(return_type, field_details_list, info, path, result, position_context)
+
+    def _keep_for_events(
+        self, plan: Completion, return_type: GraphQLObjectType, info: GraphQLResolveInfo[Any], path: Path
+    ) -> None:
+        """Unless the type is chosen for each event: an interface, a union."""
+        if not self._whole and _never_null(info.return_type) is return_type:
+            self._whole.append((cast("str", path.key), type(self.root_value), plan))
 
     def complete_list_value(
         self,

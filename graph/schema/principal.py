@@ -7,6 +7,7 @@ from graph.context import Info
 
 __all__ = ["Principal", "PrincipalQueries", "Role"]
 
+# Here, for who imports it from here; `graph.access`, which settings need, is not to wait for strawberry.
 strawberry.enum(Role, description="What a principal may do.")
 
 
