@@ -10,6 +10,7 @@ from pacs.attributes import Dataset
 from pacs.caching.bounded import BoundedCache
 from pacs.caching.flights import Flights
 from pacs.caching.instances import CachedInstances
+from pacs.caching.searches import KeptSearches
 from pacs.caching.states import Place, SeriesRef, State
 from pacs.caching.vouched import VouchedCache
 from pacs.caching.witnesses import ChosenWitness
@@ -22,6 +23,7 @@ from pacs.multipart import Part
 from pacs.orthanc.api import api_address
 from pacs.orthanc.door import OrthancDoor
 from pacs.orthanc.files import OrthancFiles
+from pacs.orthanc.index import OrthancIndex
 from pacs.orthanc.store import OrthancStore
 from pacs.owners import Owners
 from pacs.pictures import Pictures
@@ -48,8 +50,10 @@ class Pacs:
         reader = InstanceReader(self._web, partial(self._fence.below, "instances", "SeriesInstanceUID"))
         vouched = VouchedCache(self._cache, self._witness)
         self._instances = CachedInstances(vouched, reader.read)
+        self._searches = KeptSearches(vouched)
         orthanc = api_address(address)
         self._door = OrthancDoor(orthanc) if orthanc else None
+        self._index = OrthancIndex(self._door, self._flights)
         self._orthanc = OrthancFiles(self._door) if self._door else None
         self._small_files = SmallFiles(orthanc, self._door.is_open) if orthanc and self._door else None
         self.pictures = Pictures(self._web, self.retrieve, vouched, self._small_files)
@@ -81,8 +85,11 @@ class Pacs:
         await self._web.search("studies", "StudyInstanceUID=0.0&limit=1")
 
     async def studies(self, search: StudySearch, include: Iterable[str] = ()) -> list[Dataset]:
-        """The patient's studies that fulfil `search`, newest first."""
-        found = await self._fence.studies(search, include)
+        """The patient's studies that fulfil `search`, newest first; for reading only."""
+        include = frozenset(include)
+        found = await self._searches.of(
+            (search, include), lambda: self._index.state(search), lambda: self._fence.studies(search, include)
+        )
         return sorted(found, key=newest_first, reverse=True)
 
     async def series(self, patient_id: str, studies: Iterable[str], include: Iterable[str] = ()) -> list[Dataset]:
@@ -93,12 +100,12 @@ class Pacs:
     async def series_with(self, patient_id: str, studies: Collection[str], include: Collection[str]) -> list[Dataset]:
         """`series` for who needs no attributes but these, whoever is the quickest to tell them."""
         include = self._of_series(include)
-        found = await self._witness.series(exact("patientID", patient_id), studies, include)
+        found = await self._index.series(exact("patientID", patient_id), studies, include)
         return await self.series(patient_id, studies, include) if found is None else by_number(found)
 
     async def series_at_hand(self, patient_id: str, include: Collection[str]) -> list[Dataset] | None:
         """The same of all studies of the patient, where somebody tells so at once; else None."""
-        found = await self._witness.series(exact("patientID", patient_id), None, self._of_series(include))
+        found = await self._index.series(exact("patientID", patient_id), None, self._of_series(include))
         return found and by_number(found)
 
     async def series_state(self, study: str, series: str) -> State | None:

@@ -7,7 +7,7 @@ is kept serves for a few seconds, not longer.
 """
 
 import math
-from collections.abc import Awaitable, Callable, Collection, Hashable, Sequence, Set
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -64,13 +64,6 @@ class Witness(Protocol):
         """What `State.instances` tells."""
         ...
 
-    async def series(self, patient_id: str, studies: Collection[str] | None, include: Set[str]) -> list[Dataset] | None:
-        """The series of these studies of the patient, with these attributes and `row_keywords`, as they are now.
-
-        None for `studies` means all of the patient's; None is the answer where a search must tell.
-        """
-        ...
-
     async def state(self, series: SeriesRef, patient_id: str | None, *, look: bool = False) -> State | None:
         """As it is at some moment after this call began; None where the PACS does not tell.
 
@@ -100,15 +93,6 @@ class CountWitness:
     def instance_keywords(self) -> frozenset[str]:
         """See `Witness`."""
         return frozenset()
-
-    async def series(
-        self,
-        patient_id: str,  # noqa: ARG002  # there is nothing but searches
-        studies: Collection[str] | None,  # noqa: ARG002
-        include: Set[str],  # noqa: ARG002
-    ) -> list[Dataset] | None:
-        """See `Witness`."""
-        return None
 
     async def state(
         self,

@@ -25,6 +25,11 @@ class VouchedCache:
         self._witness = witness
 
     @property
+    def is_on(self) -> bool:
+        """Whether anything is kept at all."""
+        return self._cache.is_on
+
+    @property
     def instance_keywords(self) -> frozenset[str]:
         """What a state may tell of instances by itself."""
         return self._witness.instance_keywords

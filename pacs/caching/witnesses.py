@@ -1,11 +1,8 @@
 """Which witness a PACS has: found out at the first use, once."""
 
-from collections.abc import Collection, Set
-
 import structlog
 
 from pacs.address import PacsAddress
-from pacs.attributes import Dataset
 from pacs.caching.flights import Flights
 from pacs.caching.states import CountWitness, Find, SeriesRef, State, Witness
 from pacs.dicomweb import DicomWeb
@@ -40,10 +37,6 @@ class ChosenWitness:
         """Closes all connections."""
         if self._web is not None:
             await self._web.aclose()
-
-    async def series(self, patient_id: str, studies: Collection[str] | None, include: Set[str]) -> list[Dataset] | None:
-        """See `Witness`."""
-        return await self._chosen.series(patient_id, studies, include) if self._chosen else None
 
     async def state(self, series: SeriesRef, patient_id: str | None, *, look: bool = False) -> State | None:
         """See `Witness`."""

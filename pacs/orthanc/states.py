@@ -8,19 +8,18 @@ touched them (2 ms for 100 instances; measured on 1.10.1, whose search takes 1.5
 
 import asyncio
 import hashlib
-from collections.abc import Collection, Mapping, Set
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from cachetools import LRUCache
 
-from pacs.attributes import Dataset, KeptDataset, tag
+from pacs.attributes import KeptDataset, tag
 from pacs.caching.flights import Flights
 from pacs.caching.states import COUNTED, SeriesRef, State
 from pacs.dicomweb import DicomWeb
 from pacs.errors import NotFound, PacsFault, PacsUnauthorized
 from pacs.orthanc.ids import orthanc_id
-from pacs.orthanc.series import SERIES_KEYWORDS, OrthancSeries
 from pacs.orthanc.tags import IndexTags, elements
 
 _REMEMBERED = 10_000
@@ -64,7 +63,6 @@ class OrthancWitness:
 
     def __init__(self, web: DicomWeb) -> None:
         self._web = web
-        self._series = OrthancSeries(web)
         self._flights = Flights()
         self._gate = asyncio.Semaphore(_AT_ONCE)
         self._seen: LRUCache[str, _Seen] = LRUCache(_REMEMBERED)
@@ -79,12 +77,6 @@ class OrthancWitness:
     def instance_keywords(self) -> frozenset[str]:
         """See `Witness`."""
         return _OF_PLACE.union(_VRS)
-
-    async def series(self, patient_id: str, studies: Collection[str] | None, include: Set[str]) -> list[Dataset] | None:
-        """See `Witness`."""
-        if not include <= SERIES_KEYWORDS:
-            return None
-        return await (self._series.of_patient(patient_id) if studies is None else self._series.of(patient_id, studies))
 
     async def is_there(self) -> bool:
         """Whether this is an Orthanc that tells us of its changes."""

@@ -78,6 +78,11 @@ class Both:
         answer = self.api.post("/graphql", content=_blocks(prepared), headers=headers).json()
         assert all(result["error"] is None for result in answer["data"]["uploadExams"]["results"]), answer
 
+    def settle(self) -> None:
+        """Returns when Orthanc takes every study for complete, as most are that are asked for."""
+        while not all(one["IsStable"] for one in self.direct.get(f"{self.pacs.root}/studies?expand").json()):
+            time.sleep(0.1)
+
     def forget(self, study: str) -> None:
         """Deletes a study behind the service's back."""
         found = self.direct.post(f"{self.pacs.root}/tools/lookup", content=study).json()
@@ -112,9 +117,9 @@ class Both:
 
 
 @contextmanager
-def beside_orthanc(folder: Path) -> Iterator[Both]:
-    """Both, with nothing stored yet."""
-    with orthanc(folder) as pacs:
+def beside_orthanc(folder: Path, **options: Any) -> Iterator[Both]:
+    """Both, with nothing stored yet; `options` are Orthanc's."""
+    with orthanc(folder, **options) as pacs:
         server = _server(folder, pacs.pacs_url)
         server.start()
         try:

@@ -15,6 +15,7 @@ from pacs.orthanc.series import SERIES_KEYWORDS
 from tests.pacs.caching.behind import FIELDS, Behind, tree
 from tests.pacs.caching.test_truth import *  # noqa: F403  # tests
 from tests.pacs.caching.test_truth import content, numbers
+from tests.real.on_orthanc import introduce
 from tests.real.orthanc import orthanc
 from tests.samples import Exam, Sample
 
@@ -107,7 +108,7 @@ async def test_series_come_from_the_index_of_orthanc_as_a_search_has_them(
     more = [exam.image(SeriesNumber=9, SeriesDescription="thorax \u00e4"), exam.image(Modality="MR", SeriesNumber=1)]
     await behind.store(*more)
     studies = [more[0].study, images[0].study] if several else [more[0].study]
-    await tree(pacs, images[0])  # that it is an Orthanc is known then
+    await introduce(pacs)
     behind.asked.clear()
 
     wanted = SERIES_KEYWORDS - {"StudyInstanceUID"}
@@ -122,7 +123,7 @@ async def test_series_come_from_the_index_of_orthanc_as_a_search_has_them(
 
 
 async def test_series_in_the_index_are_their_patients_alone(behind: Behind, pacs: Pacs, images: list[Sample]) -> None:
-    await tree(pacs, images[0])
+    await introduce(pacs)
     assert await pacs.series_with("somebody else", [images[0].study], {"Modality"}) == []
     anothers = Exam("somebody else", images[0].study).image()
     await behind.store(anothers)

@@ -2,13 +2,10 @@
 
 from typing import Any
 
-import orjson
 import pytest
 
-from pacs.dicomweb import DicomWeb
 from pacs.orthanc.ids import orthanc_id
-from pacs.orthanc.series import OrthancSeries
-from tests.pacs.scripted import scripted_pacs
+from tests.pacs.orthanc.indexed import indexed
 
 STUDY = "1.2.3"
 WHOLE = {
@@ -19,11 +16,8 @@ WHOLE = {
 
 
 async def found(status: int, body: Any, patient_id: str = "P1") -> list[dict[str, str | None]] | None:
-    content = orjson.dumps(body)
-    async with scripted_pacs(lambda exchange: exchange.answer(status, content, "application/json")) as pacs:
-        web = DicomWeb(pacs.address())
-        rows = await OrthancSeries(web).of(patient_id, [STUDY])
-        await web.aclose()
+    async with indexed(status, body) as index:
+        rows = await index.series(patient_id, [STUDY], {"Modality"})
     keywords = ("SeriesInstanceUID", "Modality", "SeriesNumber", "NumberOfSeriesRelatedInstances", "PatientID")
     return None if rows is None else [{keyword: row.text(keyword) for keyword in keywords} for row in rows]
 
