@@ -47,7 +47,9 @@ class Pacs:
         self._fence = Fence(self._web, self._studies, self.owners)
         self._cache = BoundedCache(cache_bytes)
         self._witness = ChosenWitness(address, self._rows_of)
-        reader = InstanceReader(self._web, partial(self._fence.below, "instances", "SeriesInstanceUID"))
+        reader = InstanceReader(
+            self._web, partial(self._fence.below, "instances", "SeriesInstanceUID", afresh=self._cache.is_on)
+        )
         vouched = VouchedCache(self._cache, self._witness)
         self._instances = CachedInstances(vouched, reader.read)
         self._searches = KeptSearches(vouched)
@@ -87,9 +89,8 @@ class Pacs:
     async def studies(self, search: StudySearch, include: Iterable[str] = ()) -> list[Dataset]:
         """The patient's studies that fulfil `search`, newest first; for reading only."""
         include = frozenset(include)
-        found = await self._searches.of(
-            (search, include), lambda: self._index.state(search), lambda: self._fence.studies(search, include)
-        )
+        state, find = partial(self._index.state, search), partial(self._fence.studies, search, include)
+        found = await self._searches.of((search, include), state, find, partial(find, afresh=True))
         return sorted(found, key=newest_first, reverse=True)
 
     async def series(self, patient_id: str, studies: Iterable[str], include: Iterable[str] = ()) -> list[Dataset]:

@@ -25,12 +25,12 @@ class Fence:
         self._owners = owners
         self._decoding = Decoding(web, known=web.address.decodes_queries)
 
-    async def studies(self, search: StudySearch, include: Iterable[str]) -> list[Dataset]:
-        """The patient's studies that fulfil `search`, in no order."""
+    async def studies(self, search: StudySearch, include: Iterable[str], *, afresh: bool = False) -> list[Dataset]:
+        """The patient's studies that fulfil `search`, in no order; see `Studies.search`."""
         wanted = search.wanted()
         if "StudyDescription" in wanted:
             include = {*include, "StudyDescription"}
-        return await self._studies.search("studies", await self._match(wanted), include=include)
+        return await self._studies.search("studies", await self._match(wanted), include=include, afresh=afresh)
 
     async def below(
         self,

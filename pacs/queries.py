@@ -106,6 +106,11 @@ def exact(name: str, text: str) -> str:
     return text
 
 
+def is_sendable(text: str) -> bool:
+    """Whether every server can be asked for this very text, and for no other."""
+    return not _UNSENDABLE.search(text)
+
+
 def query(*parts: Iterable[str]) -> str:
     """Parameters joined to a query string."""
     return "&".join(parameter for part in parts for parameter in part)

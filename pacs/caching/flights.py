@@ -9,6 +9,8 @@ from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from pacs.errors import PacsTimeout
+
 T = TypeVar("T")
 
 
@@ -34,12 +36,17 @@ class Flights:
         return await self._wait((self._era, key), read)
 
     async def join_next(self, key: Hashable, read: Callable[[], Awaitable[T]]) -> T:
-        """`join` for who must not hear of a moment before this call: joins only reads that have not begun."""
+        """`join` for who must not hear of a moment before this call: joins only reads that have not begun.
+
+        Of one that began before it hears that it took too long: it need not wait so long once more.
+        """
         now, later = (self._era, "now", key), (self._era, "later", key)
 
         async def in_turn() -> T:
             while (before := self._flights.get(now)) is not None:
                 await asyncio.wait([before.task])
+                if not before.task.cancelled() and isinstance(error := before.task.exception(), PacsTimeout):
+                    raise error
             flight = self._flights.pop(later)
             self._flights[now] = flight
             flight.task.add_done_callback(lambda _: self._flights.pop(now, None))

@@ -12,32 +12,34 @@ from pacs.caching.vouched import VouchedCache
 
 _REMEMBERED = 10_000
 
+Find = Callable[[], Awaitable[list[Dataset]]]
+
 
 class KeptSearches:
     """Keeps what is searched for more than once: a state costs the PACS something, too, and most are not."""
 
     def __init__(self, cache: VouchedCache) -> None:
         self._cache = cache
-        self._seen: LRUCache[Hashable, None] = LRUCache(_REMEMBERED)
+        self._seen: LRUCache[int, None] = LRUCache(_REMEMBERED)
 
     async def of(
-        self,
-        what: Hashable,
-        state: Callable[[], Awaitable[State | None]],
-        find: Callable[[], Awaitable[list[Dataset]]],
+        self, what: Hashable, state: Callable[[], Awaitable[State | None]], find: Find, find_afresh: Find
     ) -> list[Dataset]:
         """What `find` finds, or found in this very `state`; for reading only. Raises what they raise.
 
-        `what` tells searches from each other: conditions, patient and attributes.
+        `what` tells searches from each other: conditions, patient and attributes. What is kept is found by a search
+        that begins after its state was read: by `find_afresh`.
         """
-        told = await state() if self._cache.is_on and what in self._seen else None
-        self._seen[what] = None
+        told = await state() if hash(what) in self._seen else None
         if told is None:
-            return await find()
+            found = await find()
+            if self._cache.is_on:  # and the search is none that is refused
+                self._seen[hash(what)] = None
+            return found
         key = Key("", "", what)
         kept: list[Dataset] | None = self._cache.get(key, told)
         if kept is None:
             with self._cache.filling(key.study) as filling:
-                kept = await find()
+                kept = await find_afresh()
                 self._cache.put(key, kept, weight_bytes(kept), told, filling)
         return kept

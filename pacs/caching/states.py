@@ -1,4 +1,4 @@
-"""How it is known that a PACS would answer today as it did before: the state of a series, in the PACS's own words.
+"""How it is known that a PACS would answer today as it did before: the state of what it is asked for, in its own words.
 
 Equal states mean equal content. A state is read before the content that is kept with it, and again at every use. Where
 the PACS counts instances and tells when a study was updated (Study Update DateTime, as the embedded PACS does), every
@@ -38,7 +38,7 @@ class SeriesRef:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Compared with another of the same series; what is kept under it serves for `lasts_seconds`."""
+    """Compared with another of the same series, or studies; what is kept under it serves for `lasts_seconds`."""
 
     value: Hashable
     lasts_seconds: float = math.inf

@@ -36,7 +36,7 @@ class VouchedCache:
 
     async def state(self, series: SeriesRef, patient_id: str | None = None, *, look: bool = False) -> State | None:
         """The state of a series, to be read before what is kept under it; None: nothing of it can be kept."""
-        if not self._cache.is_on or not series.study:
+        if not self.is_on or not series.study:
             return None
         try:
             return await self._witness.state(series, patient_id, look=look)

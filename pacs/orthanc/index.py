@@ -8,21 +8,24 @@ from typing import TypeVar
 from pacs.attributes import Dataset
 from pacs.caching.flights import Flights
 from pacs.caching.states import State
-from pacs.errors import PacsError, PacsTimeout, PacsUnauthorized
+from pacs.errors import PacsError, PacsTimeout
 from pacs.orthanc.door import OrthancDoor
 from pacs.orthanc.ids import orthanc_id
-from pacs.orthanc.lists import OrthancLists, rows
+from pacs.orthanc.lists import OrthancLists, Row, rows
 from pacs.orthanc.series import SERIES_KEYWORDS, OrthancSeries
-from pacs.queries import exact
+from pacs.queries import exact, is_sendable
 from pacs.searches import StudySearch
 
 T = TypeVar("T")
+_OF_SERIES = b'"ParentStudy"'
+"""Once in what Orthanc says of a series: there may be megabytes of what is in these, not worth to be read."""
 
 
 class OrthancIndex:
     """The index behind `door`, if there is one that lets us in. Every answer is None where a search must tell.
 
-    Methods raise `PacsTimeout`: who is silent would keep the client waiting once more.
+    Methods raise `BadQuery` for what nobody can be asked for, and `PacsTimeout`: who is silent would keep the client
+    waiting once more.
     """
 
     def __init__(self, door: OrthancDoor | None, flights: Flights) -> None:
@@ -48,16 +51,17 @@ class OrthancIndex:
 
         What comes changes a study's LastUpdate (of whole seconds: so only of a study that has been stable since it
         counts), what goes the lists of instances, and what is read anew of the files the tags (measured on 1.10.1).
+        By an ID that cannot be sent as it is a search may find what Orthanc has under other names.
         """
         patient_id, study = exact("patientID", search.patient_id), search.study_instance_uid
-        if not patient_id.isascii():
-            return None  # Orthanc's names are made of what they name, in which letters nobody says
+        if not is_sendable(patient_id):
+            return None
         name = f"studies/{orthanc_id(patient_id, study)}" if study else f"patients/{orthanc_id(patient_id)}"
         studies, series = await asyncio.gather(
             self._lists.at(name if study else f"{name}/studies"), self._lists.at(f"{name}/series")
         )
-        listed = rows(studies)
-        if not listed or not all(one.get("IsStable") is True for one in listed):
+        counts = [_series_of(one) for one in rows(studies)]
+        if not counts or not all(counts) or series.content.count(_OF_SERIES) != sum(counts):
             return None
         return State(hashlib.sha256(studies.content).digest() + hashlib.sha256(series.content).digest())
 
@@ -68,8 +72,11 @@ class OrthancIndex:
             return await read()
         except PacsTimeout:
             raise
-        except PacsUnauthorized:
-            self._door = None  # it lets us see who it is, and no more
-            return None
         except PacsError:
             return None
+
+
+def _series_of(study: Row) -> int:
+    """How many series a study has; 0 where it does not say so, and of one of which more may come."""
+    series = study.get("Series")
+    return len(series) if study.get("IsStable") is True and isinstance(series, list) else 0

@@ -22,7 +22,7 @@ SERIES_KEYWORDS = frozenset(_VRS) | {_COUNT, "PatientID", "StudyInstanceUID"}
 
 
 class OrthancSeries:
-    """Methods raise the errors of `pacs.errors`."""
+    """Series by the lists of one Orthanc. Methods raise the errors of `pacs.errors`."""
 
     def __init__(self, lists: OrthancLists) -> None:
         self._lists = lists

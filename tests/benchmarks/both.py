@@ -80,8 +80,11 @@ class Both:
 
     def settle(self) -> None:
         """Returns when Orthanc takes every study for complete, as most are that are asked for."""
-        while not all(one["IsStable"] for one in self.direct.get(f"{self.pacs.root}/studies?expand").json()):
+        for _ in range(600):
+            if all(one["IsStable"] for one in self.direct.get(f"{self.pacs.root}/studies?expand").json()):
+                return
             time.sleep(0.1)
+        raise TimeoutError("Orthanc still waits for more")
 
     def forget(self, study: str) -> None:
         """Deletes a study behind the service's back."""

@@ -14,6 +14,7 @@ from pacs.attributes import JSONDataset
 from pacs.dicomweb import DicomWeb
 from pacs.orthanc.ids import orthanc_id
 from pacs.searches import StudySearch
+from tests.pacs.caching.behind import Held
 from tests.real.on_orthanc import introduce
 from tests.real.orthanc import Orthanc, orthanc
 from tests.samples import Exam, Sample
@@ -231,9 +232,16 @@ async def test_what_did_not_change_is_searched_for_twice_and_no_more(patient: Pa
         assert len(searched) == times
 
 
-async def test_what_may_still_come_is_searched_for(patient: Patient, searched: list[str]) -> None:
-    search = StudySearch(patient.first.patient_id)
-    await patient.store(patient.first.image())
-    for times in (1, 2, 3, 4):
-        assert len(await patient.kept.studies(search, INCLUDE)) == 2
-        assert len(searched) == times
+async def test_what_went_while_another_was_still_reading_is_seen_and_kept(
+    patient: Patient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    search, image = StudySearch(patient.first.patient_id), patient.images[2]
+
+    async def series() -> list[int | None]:
+        return [one.integer("NumberOfStudyRelatedSeries") for one in await patient.kept.studies(search, INCLUDE)]
+
+    before = await series()
+    held = Held(monkeypatch, "studies")
+    first, second = await held.twice(series, lambda: patient.delete("series", image.study, image.series))
+    assert first == before
+    assert second == await series() == [1, 1]

@@ -1,22 +1,26 @@
 """A PACS that changes behind the back of the one who reads it, and knows what it was asked."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
+import pytest
 
 from pacs.adapter import Pacs
 from pacs.address import PacsAddress
 from pacs.archive.app import create_archive
 from pacs.archive.options import ArchiveOptions
-from pacs.attributes import Dataset
+from pacs.attributes import Dataset, JSONDataset
 from pacs.caching.states import SeriesRef
+from pacs.dicomweb import DicomWeb
 from tests.pacs.archive.serving import serving, stow_body
 from tests.samples import Sample
 
+T = TypeVar("T")
 FIELDS = frozenset({"InstanceNumber", "Rows", "SOPClassUID"})
 
 
@@ -50,6 +54,34 @@ async def embedded(data_dir: Path) -> AsyncIterator[Behind]:
 
         address = PacsAddress(root, decodes_queries=True, tells_conflicts=True, tells_updates=True)
         yield Behind(address, root, client, remove)
+
+
+class Held:
+    """Holds what searches for `resource` found until they may tell it."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, resource: str) -> None:
+        self.found = asyncio.Event()
+        self.may_tell = asyncio.Event()
+        search = DicomWeb.search
+
+        async def hold(web: DicomWeb, path: str, query: str = "") -> list[JSONDataset]:
+            found = await search(web, path, query)
+            if path == resource:
+                self.found.set()
+                await self.may_tell.wait()
+            return found
+
+        monkeypatch.setattr(DicomWeb, "search", hold)
+
+    async def twice(self, read: Callable[[], Awaitable[T]], change: Callable[[], Awaitable[object]]) -> list[T]:
+        """What is read by one who found it before the change, and by one who came while that was not told yet."""
+        first = asyncio.ensure_future(read())
+        await self.found.wait()
+        await change()
+        second = asyncio.ensure_future(read())
+        await asyncio.sleep(0.3)  # until the second waits for the first, if it does
+        self.may_tell.set()
+        return [await first, await second]
 
 
 async def tree(pacs: Pacs, image: Sample, patient_id: str | None = None) -> list[Dataset]:

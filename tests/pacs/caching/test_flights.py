@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from pacs.caching.flights import Flights
+from pacs.errors import PacsFault, PacsTimeout
 
 
 @dataclass
@@ -123,6 +124,26 @@ async def test_who_must_hear_of_now_waits_for_a_read_that_begins_now(flights: Fl
     assert source.begun == 1
     source.may_end.set()
     assert await asyncio.gather(first, *later) == [1, 2, 2, 2]
+
+
+@pytest.mark.parametrize("error", [PacsTimeout("silent"), PacsFault("odd")])
+async def test_who_waits_for_a_read_that_took_too_long_does_not_wait_so_long_once_more(
+    flights: Flights, error: Exception
+) -> None:
+    source = Source()
+
+    async def fail() -> int:
+        await source.may_end.wait()
+        raise error
+
+    first = asyncio.create_task(flights.join_next("key", fail))
+    await settle()
+    later = asyncio.create_task(flights.join_next("key", source.read))
+    await settle()
+    source.may_end.set()
+    found = list(await asyncio.gather(first, later, return_exceptions=True))
+    assert found == [error, error if isinstance(error, PacsTimeout) else 1]
+    assert await flights.join_next("key", source.read) == source.begun
 
 
 async def test_a_cancelled_first_does_not_hold_up_the_next(flights: Flights) -> None:

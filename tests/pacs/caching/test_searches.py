@@ -9,7 +9,7 @@ from pacs.caching.bounded import BoundedCache
 from pacs.caching.searches import KeptSearches
 from pacs.caching.states import SeriesRef, State
 from pacs.caching.vouched import VouchedCache
-from pacs.errors import PacsFault, PacsTimeout
+from pacs.errors import BadQuery, PacsFault, PacsTimeout
 
 
 class Nobody:
@@ -33,7 +33,7 @@ class Searched:
 
     async def find(self) -> str:
         """What is told of the study now."""
-        (row,) = await self.searches.of("what", self._tell, self._search)
+        (row,) = await self.searches.of("what", self._tell, self._search, self._search_afresh)
         return row.text("StudyDescription") or ""
 
     async def _tell(self) -> State | None:
@@ -42,8 +42,11 @@ class Searched:
             raise self.state
         return self.state
 
-    async def _search(self) -> list[Dataset]:
-        self.asked.append("search")
+    async def _search_afresh(self) -> list[Dataset]:
+        return await self._search(" afresh")
+
+    async def _search(self, how: str = "") -> list[Dataset]:
+        self.asked.append(f"search{how}")
         found = [Dataset({"00081030": {"vr": "LO", "Value": [self.study]}})]
         self.meanwhile()
         return found
@@ -52,7 +55,7 @@ class Searched:
 async def test_what_is_asked_for_again_is_kept_and_asked_for_no_more() -> None:
     pacs = Searched()
     assert [await pacs.find() for _ in range(4)] == ["old"] * 4
-    assert pacs.asked == ["search", "state", "search", "state", "state"]
+    assert pacs.asked == ["search", "state", "search afresh", "state", "state"]
 
 
 async def test_another_state_is_searched_anew() -> None:
@@ -86,8 +89,7 @@ async def test_without_a_state_nothing_is_kept() -> None:
 async def test_what_has_no_room_is_searched_every_time(max_bytes: int) -> None:
     pacs = Searched(max_bytes)
     assert [await pacs.find() for _ in range(3)] == ["old"] * 3
-    assert pacs.asked.count("search") == 3
-    assert pacs.asked.count("state") == (2 if max_bytes else 0)
+    assert pacs.asked == (["search", *["state", "search afresh"] * 2] if max_bytes else ["search"] * 3)
 
 
 @pytest.mark.parametrize("error", [PacsTimeout("silent"), PacsFault("odd")])
@@ -114,6 +116,19 @@ async def test_a_search_that_fails_keeps_nothing() -> None:
     assert await pacs.find() == "new"
 
 
+async def test_a_search_that_is_refused_is_not_remembered() -> None:
+    pacs = Searched()
+
+    def refuse() -> None:
+        raise BadQuery("patientID is too long")
+
+    pacs.meanwhile = refuse
+    for _ in range(3):
+        with pytest.raises(BadQuery):
+            await pacs.find()
+    assert pacs.asked == ["search"] * 3
+
+
 async def test_searches_are_told_from_each_other() -> None:
     searches = Searched().searches
 
@@ -124,7 +139,7 @@ async def test_searches_are_told_from_each_other() -> None:
         async def find() -> list[Dataset]:
             return [Dataset({"00081030": {"vr": "LO", "Value": [what]}})]
 
-        (row,) = await searches.of(what, state, find)
+        (row,) = await searches.of(what, state, find, find)
         return row.text("StudyDescription")
 
     assert [await found(what) for what in ("a", "b") * 3] == ["a", "b"] * 3

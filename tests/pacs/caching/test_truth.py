@@ -16,7 +16,7 @@ from pacs.caching.states import SeriesRef
 from pacs.client.answer import Answer
 from pacs.dicomweb import DicomWeb
 from pacs.errors import NoPicture, NotFound
-from tests.pacs.caching.behind import Behind, alone, embedded, tree
+from tests.pacs.caching.behind import Behind, Held, alone, embedded, tree
 from tests.samples import Exam, Sample, file, sample
 
 Read = Callable[[Pacs, Sample], Awaitable[list[Dataset]]]
@@ -165,6 +165,17 @@ async def test_a_study_that_is_forgotten_is_read_anew(behind: Behind, pacs: Pacs
     behind.asked.clear()
     await tree(pacs, images[0])
     assert content(behind)
+
+
+@both_ways
+async def test_what_came_while_another_was_still_reading_is_seen_and_kept(
+    read: Read, behind: Behind, pacs: Pacs, images: list[Sample], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = Held(monkeypatch, "instances")
+    more = Exam(images[0].patient_id, images[0].study).image(images[0].series, InstanceNumber=4)
+    first, second = await held.twice(lambda: read(pacs, images[0]), lambda: behind.store(more))
+    assert numbers(first) == [1, 2, 3]
+    assert numbers(second) == numbers(await read(pacs, images[0])) == [1, 2, 3, 4]
 
 
 async def test_a_cache_of_no_bytes_keeps_nothing(behind: Behind, pacs: Pacs, images: list[Sample]) -> None:

@@ -39,7 +39,9 @@ async def index_that(script: Script, **options: object) -> AsyncIterator[tuple[O
         address = api_address(pacs.address(**options))
         assert address is not None
         door = OrthancDoor(address)
-        assert await door.is_open()
-        pacs.exchanges.clear()
-        yield OrthancIndex(door, Flights()), pacs
-        await door.aclose()
+        try:
+            assert await door.is_open()
+            pacs.exchanges.clear()
+            yield OrthancIndex(door, Flights()), pacs
+        finally:
+            await door.aclose()

@@ -68,7 +68,7 @@ async def test_who_is_back_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_who_is_silent_is_let_go_soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doors, "_GLANCE_SECONDS", 0.1)
+    monkeypatch.setattr(doors, "_GLANCE_SECONDS", 0.5)
     async with door_to(never) as (door, pacs):
         assert not door.is_seen_open()
         await eventually(lambda: pacs.targets == ["/system"])
