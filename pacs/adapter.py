@@ -28,11 +28,12 @@ from pacs.orthanc.store import OrthancStore
 from pacs.owners import Owners
 from pacs.pictures import Pictures
 from pacs.queries import Match, exact
-from pacs.searches import StudySearch, by_number, in_order, newest_first
+from pacs.searches import StudySearch, by_number, in_order
 from pacs.small_files import SmallFiles
 from pacs.storing import Storing
 from pacs.stow import NewObject
 from pacs.studies import ObjectFile, Studies
+from pacs.study_finder import StudyFinder
 
 
 class Pacs:
@@ -52,10 +53,10 @@ class Pacs:
         )
         vouched = VouchedCache(self._cache, self._witness)
         self._instances = CachedInstances(vouched, reader.read)
-        self._searches = KeptSearches(vouched)
         orthanc = api_address(address)
         self._door = OrthancDoor(orthanc) if orthanc else None
         self._index = OrthancIndex(self._door, self._flights)
+        self._finder = StudyFinder(self._fence, self._index, KeptSearches(vouched))
         self._orthanc = OrthancFiles(self._door) if self._door else None
         self._small_files = SmallFiles(orthanc, self._door.is_open) if orthanc and self._door else None
         self.pictures = Pictures(self._web, self.retrieve, vouched, self._small_files)
@@ -88,10 +89,7 @@ class Pacs:
 
     async def studies(self, search: StudySearch, include: Iterable[str] = ()) -> list[Dataset]:
         """The patient's studies that fulfil `search`, newest first; for reading only."""
-        include = frozenset(include)
-        state, find = partial(self._index.state, search), partial(self._fence.studies, search, include)
-        found = await self._searches.of((search, include), state, find, partial(find, afresh=True))
-        return sorted(found, key=newest_first, reverse=True)
+        return await self._finder.find(search, include)
 
     async def series(self, patient_id: str, studies: Iterable[str], include: Iterable[str] = ()) -> list[Dataset]:
         """The series of these studies of the patient, by study and Series Number."""

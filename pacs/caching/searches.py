@@ -1,5 +1,6 @@
 """What searches found, given out again while the PACS vouches that they would find the same."""
 
+import time
 from collections.abc import Awaitable, Callable, Hashable
 
 from cachetools import LRUCache
@@ -11,6 +12,8 @@ from pacs.caching.states import State
 from pacs.caching.vouched import VouchedCache
 
 _REMEMBERED = 10_000
+_PAUSE_SECONDS = 5.0
+"""After nobody vouched: of a study that has just come Orthanc waits a minute for more, unless it is told otherwise."""
 
 Find = Callable[[], Awaitable[list[Dataset]]]
 
@@ -20,7 +23,7 @@ class KeptSearches:
 
     def __init__(self, cache: VouchedCache) -> None:
         self._cache = cache
-        self._seen: LRUCache[int, None] = LRUCache(_REMEMBERED)
+        self._due: LRUCache[int, float] = LRUCache(_REMEMBERED)  # from when on a state is worth asking for
 
     async def of(
         self, what: Hashable, state: Callable[[], Awaitable[State | None]], find: Find, find_afresh: Find
@@ -30,11 +33,12 @@ class KeptSearches:
         `what` tells searches from each other: conditions, patient and attributes. What is kept is found by a search
         that begins after its state was read: by `find_afresh`.
         """
-        told = await state() if hash(what) in self._seen else None
+        now, due = time.monotonic(), self._due.get(hash(what))
+        told = None if due is None or now < due else await state()
         if told is None:
             found = await find()
-            if self._cache.is_on:  # and the search is none that is refused
-                self._seen[hash(what)] = None
+            if self._cache.is_on and (due is None or now >= due):  # and the search is none that is refused
+                self._due[hash(what)] = now if due is None else now + _PAUSE_SECONDS
             return found
         key = Key("", "", what)
         kept: list[Dataset] | None = self._cache.get(key, told)

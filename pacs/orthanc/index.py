@@ -34,6 +34,10 @@ class OrthancIndex:
             self._lists = OrthancLists(door.web, flights)
             self._series = OrthancSeries(self._lists)
 
+    def is_seen(self) -> bool:
+        """Whether it is known that there is one; where it is not known yet, a look is taken meanwhile."""
+        return self._door is not None and self._door.is_seen_open()
+
     async def series(self, patient_id: str, studies: Collection[str] | None, include: Set[str]) -> list[Dataset] | None:
         """The series of these studies of the patient, or of all of them (None), with these attributes, in no order."""
         if not include <= SERIES_KEYWORDS:
@@ -66,7 +70,7 @@ class OrthancIndex:
         return State(hashlib.sha256(studies.content).digest() + hashlib.sha256(series.content).digest())
 
     async def _told(self, read: Callable[[], Awaitable[T | None]]) -> T | None:
-        if self._door is None or not self._door.is_seen_open():
+        if not self.is_seen():
             return None
         try:
             return await read()

@@ -1,10 +1,12 @@
 """What a search found is given out again under the state in which it was read, and under no other."""
 
+import asyncio
 from collections.abc import Callable
 
 import pytest
 
 from pacs.attributes import Dataset
+from pacs.caching import searches
 from pacs.caching.bounded import BoundedCache
 from pacs.caching.searches import KeptSearches
 from pacs.caching.states import SeriesRef, State
@@ -77,12 +79,24 @@ async def test_what_came_while_it_was_searched_is_seen_by_the_next() -> None:
     assert await pacs.find() == "new"
 
 
-async def test_without_a_state_nothing_is_kept() -> None:
+@pytest.mark.parametrize("pause_seconds", [0.0, 100.0])
+async def test_without_a_state_nothing_is_kept(pause_seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(searches, "_PAUSE_SECONDS", pause_seconds)
     pacs = Searched()
     pacs.state = None
     for study in ("old", "new", "newer"):
         pacs.study = study
         assert await pacs.find() == study
+    assert pacs.asked.count("state") == (1 if pause_seconds else 2)
+
+
+async def test_a_state_is_asked_for_again_after_a_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(searches, "_PAUSE_SECONDS", 0.05)
+    pacs = Searched()
+    for pacs.state in (None, None, None, State(1), State(1)):
+        assert await pacs.find() == "old"
+        await asyncio.sleep(0.1)
+    assert pacs.asked == ["search", *["state", "search"] * 2, "state", "search afresh", "state"]
 
 
 @pytest.mark.parametrize("max_bytes", [0, 4_000])
@@ -130,7 +144,7 @@ async def test_a_search_that_is_refused_is_not_remembered() -> None:
 
 
 async def test_searches_are_told_from_each_other() -> None:
-    searches = Searched().searches
+    kept = Searched().searches
 
     async def state() -> State:
         return State(1)
@@ -139,7 +153,7 @@ async def test_searches_are_told_from_each_other() -> None:
         async def find() -> list[Dataset]:
             return [Dataset({"00081030": {"vr": "LO", "Value": [what]}})]
 
-        (row,) = await searches.of(what, state, find, find)
+        (row,) = await kept.of(what, state, find, find)
         return row.text("StudyDescription")
 
     assert [await found(what) for what in ("a", "b") * 3] == ["a", "b"] * 3
