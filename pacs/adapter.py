@@ -15,7 +15,7 @@ from pacs.caching.states import Place, SeriesRef, State
 from pacs.caching.vouched import VouchedCache
 from pacs.caching.witnesses import ChosenWitness
 from pacs.dicomweb import DicomWeb
-from pacs.errors import Conflict, PacsError, PacsTimeout
+from pacs.errors import Conflict, PacsError
 from pacs.fence import Fence
 from pacs.frames import ANY_FRAMES, retrieve_frames
 from pacs.instances import InstanceReader
@@ -34,13 +34,14 @@ from pacs.storing import Storing
 from pacs.stow import NewObject
 from pacs.studies import ObjectFile, Studies
 from pacs.study_finder import StudyFinder
+from pacs.told import if_told
 
 
 class Pacs:
     """One PACS. Methods raise the errors of `pacs.errors`."""
 
     def __init__(self, address: PacsAddress, *, cache_bytes: int = 0) -> None:
-        """What is read of instances, and their thumbnails, is kept up to `cache_bytes` in all."""
+        """What is read of instances, their thumbnails, and searches are kept up to `cache_bytes` in all."""
         self._web = DicomWeb(address)
         self._flights = Flights()
         self._studies = Studies(self._web, self._flights)
@@ -109,12 +110,7 @@ class Pacs:
 
     async def series_state(self, study: str, series: str) -> State | None:
         """Equal states mean equal objects. None where the PACS does not tell."""
-        try:
-            return await self._witness.state(SeriesRef(study, series), None)
-        except PacsTimeout:  # who is silent would keep the client waiting once more
-            raise
-        except PacsError:
-            return None
+        return await if_told(self._witness.state(SeriesRef(study, series), None))
 
     def _of_series(self, include: Iterable[str]) -> frozenset[str]:
         """What is asked for of series: also what tells their state."""

@@ -18,6 +18,7 @@ from pacs.dicomweb import DicomWeb
 from pacs.errors import NotFound, PacsError, PacsTimeout
 from pacs.orthanc.ids import orthanc_id
 from pacs.retrieved import check
+from pacs.told import if_told
 from pacs.uids import is_uid
 
 _MOST_BYTES = 2 << 20
@@ -83,14 +84,12 @@ class SmallFiles:
         return self._patients[study]
 
     async def _look(self, study: str) -> str | None:
-        body = {"Level": "Study", "Limit": _ONLY_ONE, "Expand": True, "Query": {"StudyInstanceUID": study}}
-        try:
-            found = (await self._web.ask("tools/find", orjson.dumps(body))).json()
-        except PacsTimeout:
-            raise
-        except PacsError:
-            return None
+        found = await if_told(self._find(study))
         return _patient_id(found[0], study) if isinstance(found, list) and len(found) == 1 else None
+
+    async def _find(self, study: str) -> Any:
+        body = {"Level": "Study", "Limit": _ONLY_ONE, "Expand": True, "Query": {"StudyInstanceUID": study}}
+        return (await self._web.ask("tools/find", orjson.dumps(body))).json()
 
 
 def _patient_id(row: Any, study: str) -> str | None:

@@ -62,7 +62,7 @@ class _Executed:
     def __init__(self, result: ExecutionResult) -> None:
         self._result = result
 
-    def execute_operation(self, serially: bool | None = None) -> ExecutionResult:  # noqa: ARG002  # graphql-core's
+    def execute_operation(self, serially: bool | None = None) -> ExecutionResult:  # noqa: ARG002  # graphql-core calls it so
         """See `graphql.execution.Executor.execute_operation`."""
         return self._result
 

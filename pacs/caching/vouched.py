@@ -7,7 +7,7 @@ from typing import Any
 
 from pacs.caching.bounded import BoundedCache, Filling, Key
 from pacs.caching.states import SeriesRef, State, Witness
-from pacs.errors import PacsError, PacsTimeout
+from pacs.told import if_told
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +38,7 @@ class VouchedCache:
         """The state of a series, to be read before what is kept under it; None: nothing of it can be kept."""
         if not self.is_on or not series.study:
             return None
-        try:
-            return await self._witness.state(series, patient_id, look=look)
-        except PacsTimeout:  # who is silent would keep the client waiting once more
-            raise
-        except PacsError:  # who cannot vouch is no reason not to ask for the content itself
-            return None
+        return await if_told(self._witness.state(series, patient_id, look=look))  # else the content may still be read
 
     def get(self, key: Key, state: State | None) -> Any | None:
         """What is kept under `key`, if it was read in this very state, and not too long ago for it."""

@@ -8,13 +8,13 @@ from typing import TypeVar
 from pacs.attributes import Dataset
 from pacs.caching.flights import Flights
 from pacs.caching.states import State
-from pacs.errors import PacsError, PacsTimeout
 from pacs.orthanc.door import OrthancDoor
 from pacs.orthanc.ids import orthanc_id
 from pacs.orthanc.lists import OrthancLists, Row, rows
 from pacs.orthanc.series import SERIES_KEYWORDS, OrthancSeries
 from pacs.queries import exact, is_sendable
 from pacs.searches import StudySearch
+from pacs.told import if_told
 
 T = TypeVar("T")
 _OF_SERIES = b'"ParentStudy"'
@@ -24,8 +24,7 @@ _OF_SERIES = b'"ParentStudy"'
 class OrthancIndex:
     """The index behind `door`, if there is one that lets us in. Every answer is None where a search must tell.
 
-    Methods raise `BadQuery` for what nobody can be asked for, and `PacsTimeout`: who is silent would keep the client
-    waiting once more.
+    Methods raise `BadQuery` for what nobody can be asked for, and `PacsTimeout` (see `if_told`).
     """
 
     def __init__(self, door: OrthancDoor | None, flights: Flights) -> None:
@@ -70,14 +69,7 @@ class OrthancIndex:
         return State(hashlib.sha256(studies.content).digest() + hashlib.sha256(series.content).digest())
 
     async def _told(self, read: Callable[[], Awaitable[T | None]]) -> T | None:
-        if not self.is_seen():
-            return None
-        try:
-            return await read()
-        except PacsTimeout:
-            raise
-        except PacsError:
-            return None
+        return await if_told(read()) if self.is_seen() else None
 
 
 def _series_of(study: Row) -> int:

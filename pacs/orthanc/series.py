@@ -36,7 +36,7 @@ class OrthancSeries:
         if not patient_id.isascii() or not all(is_uid(study, lenient=True) for study in studies):
             return None
         ids = {orthanc_id(patient_id, study): study for study in studies}
-        if len(ids) == 1:  # all by one request, and one study by that which is the quicker
+        if len(ids) == 1:  # which is the quicker way
             found = await self._lists.at(f"studies/{next(iter(ids))}/series")
         else:
             found = await self._lists.series_of(ids.values())

@@ -139,6 +139,7 @@ def requests(folder: Path) -> Iterator[Figure]:
         patient = Exam().patient_id
         both.fill([image for _ in range(_STUDIES) for image in _study(2, 1, patient)])
         asked = (_STUDIES_WITH_SERIES, {"p": patient})
+        # Before that two other queries, while which the service looks who the PACS is.
         count = len(both.observed(*[(_ONE, {"p": "nobody"})] * 2, asked).paths)
         yield Figure(
             f"{_STUDIES} studies with their series", count, "PACS requests", None, "2", 1 + _STUDIES, count <= 2
