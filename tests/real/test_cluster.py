@@ -12,6 +12,7 @@ import pytest
 
 from tests.benchmarks.figure import percentile
 from tests.graph.webhook_receiver import Receiver, listening
+from tests.pace import slowness
 from tests.real.archive import ArchiveProcess
 from tests.real.load import Announcer, Follower, first_cursor, under_load
 from tests.real.mongo import MongoServer, fresh_database
@@ -22,7 +23,8 @@ REPLICAS, ANNOUNCERS, FOLLOWERS, RECEIVERS, ROUNDS = 3, 6, 50, 2, 10
 PAUSE_SECONDS = 0.15
 QUIET_SECONDS = 5.0
 LONGEST_P99_SECONDS = 1.0
-"""From the post to a subscriber on any replica, 0.3 on a machine with nothing else to do."""
+"""From the post to a subscriber on any replica, 0.3 on a machine with nothing else to do. A machine that is slower just
+now gets as much longer, and fewer exams at once: of what one cannot keep up with, a queue would be measured."""
 PATIENCE_SECONDS = 90.0
 
 
@@ -87,6 +89,7 @@ class Cluster:
 async def test_ten_rounds_of_kills_lose_nothing_repeat_nothing_and_keep_the_order(
     mongo: MongoServer, tmp_path: Path, pacs: ArchiveProcess
 ) -> None:
+    times = slowness()
     async with AsyncExitStack() as stack:
         receivers = [await stack.enter_async_context(listening(Receiver())) for _ in range(RECEIVERS)]
         cluster = Cluster(tmp_path, mongo, pacs, receivers)
@@ -94,7 +97,7 @@ async def test_ten_rounds_of_kills_lose_nothing_repeat_nothing_and_keep_the_orde
         stack.push_async_callback(asyncio.to_thread, cluster.stop)
         front = stack.enter_context(nginx(tmp_path, [replica.port for replica in cluster.replicas]))
         start = await first_cursor(cluster.replicas[0].url)
-        announcers = [Announcer(front.internal_url, PAUSE_SECONDS) for _ in range(ANNOUNCERS)]
+        announcers = [Announcer(front.internal_url, PAUSE_SECONDS * times) for _ in range(ANNOUNCERS)]
         followers = [Follower(front.url, start, tls=front.tls) for _ in range(FOLLOWERS)]
         async with under_load(announcers, followers):
             await asyncio.sleep(2)
@@ -132,4 +135,4 @@ async def test_ten_rounds_of_kills_lose_nothing_repeat_nothing_and_keep_the_orde
     assert len({tuple(follower.heard) for follower in followers}) == 1
     assert [follower.repeats for follower in followers] == [0] * FOLLOWERS
     assert sum(one.sockets for one in followers) > FOLLOWERS
-    assert percentile(delays, 99) < LONGEST_P99_SECONDS
+    assert percentile(delays, 99) < LONGEST_P99_SECONDS * times
