@@ -55,6 +55,7 @@ def _embedded(settings: Settings) -> PacsAddress:
         decodes_queries=True,
         tells_conflicts=True,
         tells_updates=True,
+        tells_tables=True,
         takes_given=True,
         connect_timeout_seconds=settings.pacs_connect_timeout_seconds,
         timeout_seconds=settings.pacs_timeout_seconds,

@@ -11,6 +11,7 @@ from strawberry.dataloader import DataLoader
 from pacs.adapter import Pacs
 from pacs.attributes import Dataset
 from pacs.caching.states import SeriesRef
+from pacs.tables import Rows
 
 Fetch = Callable[[str, list[str], frozenset[str]], Awaitable[list[Dataset]]]
 
@@ -60,7 +61,7 @@ class Loaders:
         return _below(self._pacs.series_with, "StudyInstanceUID")
 
     @cached_property
-    def instances(self) -> DataLoader[InSeries, list[Dataset]]:
+    def instances(self) -> DataLoader[InSeries, Rows]:
         """The instances of series."""
         return _in_series(self._pacs)
 
@@ -86,20 +87,20 @@ def _below(fetch: Fetch, parent: str) -> DataLoader[Below, list[Dataset]]:
     return DataLoader(load)
 
 
-def _heard(instances: asyncio.Future[list[Dataset]]) -> None:
+def _heard(instances: asyncio.Future[Rows]) -> None:
     """Asyncio reports an error that nobody asked about: a query may have failed before it came to that."""
     if not instances.cancelled():
         instances.exception()
 
 
-def _in_series(pacs: Pacs) -> DataLoader[InSeries, list[Dataset]]:
+def _in_series(pacs: Pacs) -> DataLoader[InSeries, Rows]:
     """A loader that fetches the instances of many series at once."""
 
-    async def load(keys: list[InSeries]) -> list[list[Dataset]]:
+    async def load(keys: list[InSeries]) -> list[Rows]:
         groups: dict[tuple[str, frozenset[str]], list[InSeries]] = defaultdict(list)
         for key in keys:
             groups[key.patient_id, key.include].append(key)
-        found: dict[InSeries, list[Dataset]] = {}
+        found: dict[InSeries, Rows] = {}
         for (patient_id, include), wanted in groups.items():
             refs = [SeriesRef(key.study, key.series, key.row) for key in wanted]
             instances = await pacs.instances(patient_id, refs, include)

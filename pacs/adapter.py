@@ -18,6 +18,7 @@ from pacs.dicomweb import DicomWeb
 from pacs.errors import Conflict, PacsError
 from pacs.fence import Fence
 from pacs.frames import ANY_FRAMES, retrieve_frames
+from pacs.instance_tables import TableReader
 from pacs.instances import InstanceReader
 from pacs.multipart import Part
 from pacs.orthanc.api import api_address
@@ -34,6 +35,7 @@ from pacs.storing import Storing
 from pacs.stow import NewObject
 from pacs.studies import ObjectFile, Studies
 from pacs.study_finder import StudyFinder
+from pacs.tables import Rows
 from pacs.told import if_told
 
 
@@ -53,7 +55,8 @@ class Pacs:
             self._web, partial(self._fence.below, "instances", "SeriesInstanceUID", afresh=self._cache.is_on)
         )
         vouched = VouchedCache(self._cache, self._witness)
-        self._instances = CachedInstances(vouched, reader.read)
+        read = TableReader(self._fence.tables, reader.read).read if address.tells_tables else reader.read
+        self._instances = CachedInstances(vouched, read)
         orthanc = api_address(address)
         self._door = OrthancDoor(orthanc) if orthanc else None
         self._index = OrthancIndex(self._door, self._flights)
@@ -118,7 +121,7 @@ class Pacs:
 
     async def instances(
         self, patient_id: str, series: Iterable[SeriesRef], include: Iterable[str] = ()
-    ) -> dict[Place, list[Dataset]]:
+    ) -> dict[Place, Rows]:
         """The instances of each of these series of the patient, by Instance Number; for reading only.
 
         A series of the patient without instances, or that is none, is left out.

@@ -26,6 +26,8 @@ class PacsAddress:
     """Whether the server refuses other content under a stored SOP Instance UID; Orthanc says `stored` and drops it."""
     tells_updates: bool = False
     """Whether rows of series have the Study Update DateTime that is asked for, and it changes with every object."""
+    tells_tables: bool = False
+    """Whether the server answers searches for instances in tables, too; see `pacs.tables`."""
     takes_given: bool = False
     """Whether the server is of this machine and may take a file itself instead of its bytes; see `pacs.given_files`."""
     max_connections: int = 32

@@ -116,6 +116,10 @@ class Dataset:
             return values[0].strip(PADDING)
         return whole_text(values) if values else None
 
+    def known_text(self, keyword: str) -> str | None:
+        """`whole_text`, if there is any."""
+        return self.whole_text(keyword) or None
+
     def integer(self, keyword: str) -> int | None:
         """The first value as a whole number of 32 bits (GraphQL's Int); a number sent as a string counts."""
         text = self.text(keyword)
@@ -149,16 +153,6 @@ class Dataset:
     def items(self, keyword: str) -> Iterator["Dataset"]:
         """The items of a sequence."""
         return (Dataset(item) for item in self.values(keyword) if isinstance(item, dict))
-
-
-class KeptDataset(Dataset):
-    """A dataset that is kept for later requests, with room for what was last made of it; neither is ever changed."""
-
-    __slots__ = ("completed",)
-
-    def __init__(self, json: JSONDataset) -> None:
-        super().__init__(json)
-        self.completed: Any = None
 
 
 def whole_text(values: Iterable[Any]) -> str:

@@ -6,7 +6,7 @@ It knows HTTP and the habits of servers (measured on Orthanc 1.10–1.13), and n
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import cast
+from typing import TypeVar, cast
 
 import httpcore
 import httpx
@@ -20,6 +20,7 @@ from pacs.client.transport import SteadyTransport
 from pacs.errors import PacsFault
 from pacs.excerpts import excerpt
 
+T = TypeVar("T")
 DICOM_JSON = "application/dicom+json"
 
 _LARGE_BYTES = 256 * 1024  # some milliseconds to read
@@ -47,27 +48,26 @@ class DicomWeb:
 
     async def search(self, path: str, query: str = "") -> list[JSONDataset]:
         """The datasets of a search or of `/metadata`: a list, empty for 204 and `[]`."""
-        answer = await self.request("GET", path, query=query, headers={"Accept": DICOM_JSON})
-        return await self._read_in_turn(answer, answer.datasets)
+        return await self.read(path, Answer.datasets, query=query)
 
     async def metadata(self, path: str, tags: frozenset[str]) -> tuple[list[JSONDataset], int]:
         """The datasets of `/metadata` with the attributes `tags` alone, and how many bytes they were with all."""
-        answer = await self.request("GET", path, headers={"Accept": DICOM_JSON})
 
-        def read() -> list[JSONDataset]:
+        def read(answer: Answer) -> tuple[list[JSONDataset], int]:
             found = excerpt(answer.content, tags)
-            return answer.datasets() if found is None else found
+            return answer.datasets() if found is None else found, len(answer.content)
 
-        return await self._read_in_turn(answer, read), len(answer.content)
+        return await self.read(path, read)
 
-    async def _read_in_turn(self, answer: Answer, read: Callable[[], list[JSONDataset]]) -> list[JSONDataset]:
-        """What is read of a body: large ones one by one, and other requests get their turn in between."""
+    async def read(self, path: str, read: Callable[[Answer], T], *, query: str = "", accept: str = DICOM_JSON) -> T:
+        """What `read` makes of an answer: of large ones one by one, and other requests get their turn in between."""
+        answer = await self.request("GET", path, query=query, headers={"Accept": accept})
         if len(answer.content) < _LARGE_BYTES:
-            return read()
+            return read(answer)
         async with self._large:
-            datasets = read()
+            found = read(answer)
             await asyncio.sleep(0)
-            return datasets
+            return found
 
     async def request(
         self,

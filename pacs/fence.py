@@ -14,6 +14,7 @@ from pacs.owners import Owners
 from pacs.queries import Match, Wanted, exact
 from pacs.searches import StudySearch
 from pacs.studies import Studies
+from pacs.tables import Table
 
 
 class Fence:
@@ -49,6 +50,11 @@ class Fence:
             resource, match, include={"PatientID", *include}, uids=(keyword, uids), afresh=afresh
         )
         return await self._owners.own(patient_id, found)
+
+    async def tables(self, patient_id: str, series: Iterable[str], include: Iterable[str]) -> list[Table]:
+        """The patient's instances of series with these UIDs; see `Studies.tables`."""
+        match = await self._match({"PatientID": exact("patientID", patient_id)})
+        return await self._studies.tables(match, include, series)
 
     async def metadata(self, patient_id: str, study: str, series: str, instance: str | None) -> list[Dataset]:
         """All attributes but the bulky ones, of one instance or of all in a series of the patient (PS3.18 §10.4)."""

@@ -12,12 +12,13 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 
 from pacs.attributes import Dataset, tag
-from pacs.caching.instances import ALWAYS
-from pacs.caching.rows import compact
-from pacs.caching.states import SeriesRef, place_of
+from pacs.caching.instances import ALWAYS, aside
+from pacs.caching.rows import ALL, compact, dealt
+from pacs.caching.states import Place, SeriesRef, batches, place_of
 from pacs.dicomweb import DicomWeb
 from pacs.errors import NotFound, PacsError, PacsFault
 from pacs.queries import Match
+from pacs.tables import Rows
 
 _AT_ONCE = 8
 """Orthanc's own threads; with fewer a study of five series has one that waits for the others (a tenth of the time)."""
@@ -31,7 +32,6 @@ _LONGEST_PROBE_SECONDS = 2.0
 """For the metadata of such a series. Who has not given them by then is not the faster way."""
 _IN_FILES = frozenset({"SOPClassUID", "Rows", "Columns", "BitsAllocated"})
 """What images have, and a server has at hand only if it reads their files."""
-_ALL = "all"
 
 Search = Callable[[str, Sequence[str], frozenset[str]], Awaitable[list[Dataset]]]
 """The patient's instances of series with these UIDs, by QIDO-RS."""
@@ -49,17 +49,21 @@ class InstanceReader:
         self._metadata_bytes = 0
         self._probing = asyncio.Lock()
 
-    async def read(self, patient_id: str, series: Sequence[SeriesRef], include: frozenset[str]) -> list[Dataset]:
-        """The patient's instances of these series, in no order."""
+    async def read(self, patient_id: str, series: Sequence[SeriesRef], include: frozenset[str]) -> dict[Place, Rows]:
+        """The patient's instances of each of these series that has any, by Instance Number and UID."""
+        found = await self._read(patient_id, series, include)
+        return await aside(len(found), dealt, found, include | ALWAYS)
+
+    async def _read(self, patient_id: str, series: Sequence[SeriesRef], include: frozenset[str]) -> list[Dataset]:
         found: list[Dataset] = []
         left, by_metadata = list(series), list[SeriesRef]()
-        if _ALL not in include:
+        if ALL not in include:
             found, left = await self._probe(patient_id, series, include)
             by_metadata = [ref for ref in left if self._is_cheaper_by_metadata(ref)]
         by_search = [ref for ref in left if ref not in by_metadata]
         answers = await asyncio.gather(
             *(self._by_metadata(patient_id, ref, include) for ref in by_metadata),
-            *(self._by_search(patient_id, batch, include) for batch in _batches(by_search)),
+            *(self._by_search(patient_id, batch, include) for batch in batches(by_search, _ROWS_A_SEARCH)),
         )
         return [*found, *(row for rows in answers for row in rows)]
 
@@ -113,7 +117,7 @@ class InstanceReader:
     def _is_cheaper_by_metadata(self, ref: SeriesRef) -> bool:
         if self._search_seconds is None or self._metadata_seconds is None:
             return False
-        is_small = self._metadata_bytes * _count(ref) <= _MOST_METADATA_BYTES
+        is_small = self._metadata_bytes * ref.count <= _MOST_METADATA_BYTES
         return bool(ref.study) and ref.row is not None and is_small and self._metadata_seconds < self._search_seconds
 
     async def _by_metadata(self, patient_id: str, ref: SeriesRef, include: frozenset[str]) -> list[Dataset]:
@@ -134,7 +138,7 @@ class InstanceReader:
         if json and not self._metadata_bytes:
             self._metadata_bytes = bytes_ // len(json)
         rows = compact((row for row in map(Dataset, json) if match.accepts(row)), keywords)
-        return rows if len(rows) == _count(ref) else None
+        return rows if len(rows) == ref.count else None
 
     async def _by_search(self, patient_id: str, batch: list[SeriesRef], include: frozenset[str]) -> list[Dataset]:
         async with self._gate:
@@ -148,7 +152,7 @@ class InstanceReader:
 
 
 def _is_fit_for_probe(ref: SeriesRef) -> bool:
-    return bool(ref.study) and _count(ref) in _ROWS_OF_A_PROBE
+    return bool(ref.study) and ref.count in _ROWS_OF_A_PROBE
 
 
 def _have_all(rows: list[Dataset], searched: list[Dataset], keywords: frozenset[str]) -> bool:
@@ -160,22 +164,5 @@ def _have_all(rows: list[Dataset], searched: list[Dataset], keywords: frozenset[
     return has(searched) <= has(rows)
 
 
-def _count(ref: SeriesRef) -> int:
-    return (ref.row.integer("NumberOfSeriesRelatedInstances") if ref.row else None) or 0
-
-
 def _each(began: float, rows: list[Dataset]) -> float:
     return (time.perf_counter() - began) / max(1, len(rows))
-
-
-def _batches(series: list[SeriesRef]) -> list[list[SeriesRef]]:
-    """Series in as few searches as bring no more rows each than can be read at once."""
-    batches: list[list[SeriesRef]] = []
-    rows = _ROWS_A_SEARCH
-    for ref in series:
-        if rows + _count(ref) > _ROWS_A_SEARCH or not batches:
-            batches.append([])
-            rows = 0
-        batches[-1].append(ref)
-        rows += _count(ref)
-    return batches

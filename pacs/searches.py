@@ -11,8 +11,8 @@ INSTANCE_KEYWORDS = frozenset({
     "StudyInstanceUID", "SeriesInstanceUID", "InstanceNumber", "NumberOfFrames", "Rows", "Columns", "BitsAllocated",
 })  # fmt: skip
 """What a search for instances answers unasked (PS3.18 table 10.6.3-5)."""
-_LAST = 2**31
-"""More than an Integer String holds (PS3.5 §6.2)."""
+LAST = 2**31
+"""The number of what has none: more than an Integer String holds (PS3.5 §6.2)."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class StudySearch:
 def in_order(dataset: Dataset, number: str, uid: str) -> tuple[int, str]:
     """The key that sorts series and instances by their numbers, then UIDs; those without a number come last."""
     found = dataset.integer(number)
-    return _LAST if found is None else found, dataset.text(uid) or ""
+    return LAST if found is None else found, dataset.text(uid) or ""
 
 
 def by_number(series: Iterable[Dataset]) -> list[Dataset]:

@@ -10,6 +10,7 @@ from graphql.execution.collect_fields import FieldDetails
 from graphql.pyutils import Path
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
+from graph.engine.columns import ColumnarList
 from graph.engine.errors import request_error
 from graph.engine.ordered_errors import OrderedErrors
 from graph.engine.plans import Plans, current_plans
@@ -141,12 +142,16 @@ class CompiledExecutor(ContractExecutor):
         plan = self._plan_of_list(return_type, field_details_list, result)
         if plan is None:
             return super().complete_list_value(return_type, field_details_list, info, path, result, position_context)
-        rows = Rows(self, plan, return_type, field_details_list, info, path, position_context)
+        columns = None
+        if isinstance(result, ColumnarList):
+            columns = self._plans.columns(self, _never_null(return_type.of_type), field_details_list)
+        rows = Rows(self, plan, columns, return_type, field_details_list, info, path, position_context)
         return rows.complete(result, self._turn, self.collected_errors)
 
     def _plan_of_list(self, type_: GraphQLList[Any], details: list[FieldDetails], result: Any) -> Completion | None:
         item_type = _never_null(type_.of_type)
-        if not self._may_compile or not isinstance(item_type, GraphQLObjectType) or type(result) not in (list, tuple):
+        is_list = type(result) in (list, tuple) or isinstance(result, ColumnarList)
+        if not self._may_compile or not isinstance(item_type, GraphQLObjectType) or not is_list:
             return None
         if len(result) < _WORTH_COMPILING and not self._plans.used_before:
             return None

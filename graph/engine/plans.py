@@ -1,6 +1,6 @@
 """Which compiled selections a document has, and where they are kept."""
 
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from contextvars import ContextVar
 from typing import Any
 
@@ -9,8 +9,12 @@ from graphql.execution import Executor
 from graphql.execution.collect_fields import FieldDetails
 from graphql.pyutils import Undefined
 
+from graph.engine.columns import compile_columns
 from graph.engine.remembered import remembering
-from graph.engine.selections import Completion, compile_selection
+from graph.engine.selections import Collect, Completion, compile_selection
+
+Compile = Callable[[GraphQLObjectType, list[FieldDetails], Collect], Any]
+"""Makes a completion of a selection, or None."""
 
 PLANS_KEPT = 1_024
 """Plans of all documents together; a document has a few, unless many variables steer @skip and @include. One takes
@@ -24,15 +28,23 @@ class Plans:
     A plan holds for the same nodes on the same type, with the same values of the variables behind @skip and @include.
     """
 
-    def __init__(
-        self, conditions: tuple[str, ...] = (), kept: MutableMapping[Any, Completion | None] | None = None
-    ) -> None:
+    def __init__(self, conditions: tuple[str, ...] = (), kept: MutableMapping[Any, Any] | None = None) -> None:
         self._conditions = conditions
-        self._kept: MutableMapping[Any, Completion | None] = {} if kept is None else kept
+        self._kept: MutableMapping[Any, Any] = {} if kept is None else kept
         self.used_before = False
 
     def plan(self, executor: Executor[Any], type_: GraphQLObjectType, details: list[FieldDetails]) -> Any:
-        """The completion for this selection; None where there is none.
+        """The completion of an object for this selection; None where there is none."""
+        return self._compiled(_of_object, executor, type_, details)
+
+    def columns(self, executor: Executor[Any], type_: GraphQLObjectType, details: list[FieldDetails]) -> Any:
+        """The completion of a `ColumnarList` for this selection; None where there is none."""
+        return self._compiled(compile_columns, executor, type_, details)
+
+    def _compiled(
+        self, compile_: Compile, executor: Executor[Any], type_: GraphQLObjectType, details: list[FieldDetails]
+    ) -> Any:
+        """What was compiled for a selection.
 
         A null behind @skip or @include is an error of each object that has the directive, found the normal way.
         """
@@ -40,13 +52,17 @@ class Plans:
         values = tuple(coerced.get(name, Undefined) for name in self._conditions)
         if None in values:
             return None
-        key = self, type_.name, tuple(id(detail.node) for detail in details), values
+        key = self, compile_, type_.name, tuple(id(detail.node) for detail in details), values
         try:
             return self._kept[key]
         except KeyError:
-            plan = compile_selection(type_, details, executor.collect_subfields)
-            made = self._kept[key] = remembering(type_, plan) if plan else None
+            made = self._kept[key] = compile_(type_, details, executor.collect_subfields)
             return made
+
+
+def _of_object(type_: GraphQLObjectType, details: list[FieldDetails], collect: Collect) -> Completion | None:
+    plan = compile_selection(type_, details, collect)
+    return remembering(type_, plan) if plan else None
 
 
 current_plans: ContextVar[Plans | None] = ContextVar("current_plans", default=None)

@@ -85,7 +85,7 @@ class _Compiler:
             if field_details[0].node.name.value == "__typename":
                 items.append(f"{response_name!r}: {type_.name!r}")
                 continue
-            attribute, value_type = _attribute(type_, field_details)
+            attribute, value_type = plain_attribute(type_, field_details)
             variable = f"v{index}"
             body.append(f"  {variable} = o.{attribute}")
             body += self._value(value_type, variable, field_details, levels)
@@ -103,7 +103,7 @@ class _Compiler:
 
     def _present(self, type_: Any, v: str, details: list[FieldDetails], levels: int) -> list[str]:
         if is_leaf_type(type_):
-            coerce = self._name(partial(_coerced, type_))
+            coerce = self._name(partial(coerced, type_))
             check = _AS_IT_IS.get(cast("GraphQLScalarType", type_))
             return [
                 f"  {v} = {coerce}({v})" if check is None else f"  if not ({check.format(v=v)}): {v} = {coerce}({v})"
@@ -129,7 +129,7 @@ class _Compiler:
         return name
 
 
-def _attribute(type_: GraphQLObjectType, details: list[FieldDetails]) -> tuple[str, GraphQLOutputType]:
+def plain_attribute(type_: GraphQLObjectType, details: list[FieldDetails]) -> tuple[str, GraphQLOutputType]:
     """The Python attribute behind a field, and the field's type."""
     definition = type_.fields.get(details[0].node.name.value)
     if definition is None or definition.args:
@@ -156,13 +156,14 @@ def _is_plain(field: StrawberryField) -> bool:
     )
 
 
-def _coerced(type_: GraphQLLeafType, value: Any) -> Any:
+def coerced(type_: GraphQLLeafType, value: Any) -> Any:
+    """The JSON of a leaf that is not null."""
     if type(value) not in _USUAL:
         _check(value)
-    coerced = type_.coerce_output_value(value)
-    if coerced is None or coerced is Undefined:
+    written = type_.coerce_output_value(value)
+    if written is None or written is Undefined:
         raise Surprise
-    return coerced
+    return written
 
 
 _USUAL: set[type] = set()

@@ -6,6 +6,7 @@ executor it is a plain attribute, which keeps long lists fast (measured: an asyn
 
 from collections.abc import Callable
 from functools import cache
+from operator import attrgetter
 from typing import Any, Literal, TypeVar, dataclass_transform
 
 import strawberry
@@ -20,6 +21,7 @@ from pacs.attributes import Dataset, Name
 
 _T = TypeVar("_T", bound=type)
 _READ = "read"
+_COLUMN = "column"
 _KEYWORD = "keyword"
 
 
@@ -49,7 +51,9 @@ class PersonName:
 
 def attribute(keyword: str, *, description: str | None = None, init: Literal[False] = False) -> Any:
     """A field that reads the attribute `keyword` from the object's `dataset`."""
-    return _field(_reader(keyword), init, name=field_name(keyword), description=description, keyword=keyword)
+    read = _reader(keyword)
+    metadata = {_KEYWORD: keyword, _COLUMN: lambda rows: rows.table.column(keyword, read)}
+    return _field(lambda self: read(self.dataset, keyword), init, field_name(keyword), description, metadata)
 
 
 def computed(
@@ -60,13 +64,27 @@ def computed(
     init: Literal[False] = False,
 ) -> Any:
     """A field that is computed from the object, at once and without waiting; `keyword` is the attribute it needs."""
-    needs = {_KEYWORD: keyword} if keyword else {}
-    return _field(read, init, description=description, **needs)
+    return _field(read, init, None, description, {_KEYWORD: keyword})
 
 
-@dataclass_transform(kw_only_default=True, field_specifiers=(strawberry.field, attribute, computed))
+def derived(
+    make: Callable[..., Any],
+    *names: str,
+    keyword: str | None = None,
+    description: str | None = None,
+    init: Literal[False] = False,
+) -> Any:
+    """A field that `make` makes of other attributes of the object, those with these names; else as `computed`."""
+    values = attrgetter(*names)
+    one = len(names) == 1
+    metadata = {_KEYWORD: keyword, _COLUMN: lambda rows: list(map(make, *map(rows.column, names)))}
+    read = (lambda self: make(values(self))) if one else (lambda self: make(*values(self)))
+    return _field(read, init, None, description, metadata)
+
+
+@dataclass_transform(kw_only_default=True, field_specifiers=(strawberry.field, attribute, computed, derived))
 def dicom_type(description: str | None = None) -> Callable[[_T], _T]:
-    """`strawberry.type` for a class with `attribute(…)` and `computed(…)` fields."""
+    """`strawberry.type` for a class with `attribute(…)`, `computed(…)` and `derived(…)` fields."""
 
     def decorate(cls: _T) -> _T:
         decorated = strawberry.type(cls, description=description)
@@ -88,6 +106,13 @@ def selected_keywords(info: strawberry.Info[Any, Any], cls: type, *paths: str) -
 
 
 @cache
+def columns_of(cls: type) -> dict[str, Callable[[Any], list[Any]]]:
+    """How fields of a `dicom_type` are read for all rows of a `Objects` at once, by their names in Python."""
+    fields = get_object_definition(cls, strict=True).fields
+    return {field.python_name: field.metadata[_COLUMN] for field in fields if _COLUMN in field.metadata}
+
+
+@cache
 def _keywords(cls: type) -> dict[str, str]:
     """By the names of fields."""
     return {
@@ -98,7 +123,7 @@ def _keywords(cls: type) -> dict[str, str]:
 
 
 def _field(
-    read: Callable[[Any], Any], init: bool, *, name: str | None = None, description: str | None, **metadata: str
+    read: Callable[[Any], Any], init: bool, name: str | None, description: str | None, metadata: dict[str, Any]
 ) -> Any:
     field: StrawberryField = strawberry.field(name=name, description=description, metadata={_READ: read, **metadata})
     field.init, field.repr, field.compare = init, False, False
@@ -115,16 +140,13 @@ _READERS: dict[str, Callable[[Dataset, str], Any]] = {
 }
 
 
-def _reader(keyword: str) -> Callable[[Any], Any]:
-    """How the attribute is read: by its VR, and as a list where the dictionary allows many values."""
+def _reader(keyword: str) -> Callable[[Dataset, str], Any]:
+    r"""How the attribute is read: by its VR, and as a list where the dictionary allows many values.
+
+    A text is read with the backslashes that it should not have: `a\b` is neither patient a nor patient b.
+    """
     tag = tag_for_keyword(keyword)
     if tag is None:
         raise ValueError(f"{keyword} is no DICOM keyword")
     many = dictionary_VM(tag) != "1"
-    read = Dataset.texts if many else _READERS.get(dictionary_VR(tag), _whole_text)
-    return lambda self: read(self.dataset, keyword)
-
-
-def _whole_text(dataset: Dataset, keyword: str) -> str | None:
-    r"""With the backslashes that it should not have: `a\b` is neither patient a nor patient b."""
-    return dataset.whole_text(keyword) or None
+    return Dataset.texts if many else _READERS.get(dictionary_VR(tag), Dataset.known_text)

@@ -1,5 +1,7 @@
 """Queries for exams. patientID is mandatory and is the fence: a patient's query never shows another's exam."""
 
+from collections.abc import Sequence
+
 import strawberry
 
 from graph.access_records.actions import READ_STUDY, SEARCH_STUDIES
@@ -12,8 +14,8 @@ from graph.schema.date_range import DateRange
 from graph.schema.exams import Instance, Scope, Series, Study
 from graph.schema.pagination import Cursors, PageInfo
 from graph.schema.scalars import UID
-from pacs.attributes import Dataset
 from pacs.searches import StudySearch, newest_first
+from pacs.tables import Rows
 
 _CURSORS = Cursors("study", (str, str, str))
 
@@ -86,17 +88,12 @@ class ExamQueries:
     @strawberry.field
     async def instances(
         self, info: Info, patient_id: str, study_instance_uid: UID, series_instance_uid: UID
-    ) -> list[Instance]:
+    ) -> Sequence[Instance]:
         """The instances of one series of the patient."""
         key = InSeries(patient_id, study_instance_uid, series_instance_uid, selected_keywords(info, Instance))
-        scope = Scope(patient_id, info.context.links)
         datasets = await info.context.loaders.instances.load(key)
         _note(info, patient_id, study_instance_uid, datasets)
-        return [
-            Instance(dataset=dataset, scope=scope)
-            for dataset in datasets
-            if dataset.text("StudyInstanceUID") == study_instance_uid
-        ]
+        return Instance.of(datasets, Scope(patient_id, info.context.links))
 
     @strawberry.field
     async def instance(
@@ -126,7 +123,7 @@ async def find_study(info: Info, patient_id: str, study_instance_uid: str) -> St
     return Study(dataset=found[0], scope=Scope(patient_id, info.context.links)) if found else None
 
 
-def _note(info: Info, patient_id: str, study_instance_uid: str, found: list[Dataset]) -> None:
+def _note(info: Info, patient_id: str, study_instance_uid: str, found: Rows) -> None:
     """Records that the study was read, or that there was nothing to read."""
     outcome = AccessOutcome.ALLOWED if found else AccessOutcome.FAILED
     info.context.trail.note(READ_STUDY, patient_id, study_instance_uid, outcome)

@@ -2,6 +2,7 @@
 
 import base64
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -13,11 +14,13 @@ from graph.context import Info
 from graph.errors import bad_input
 from graph.links import Links
 from graph.loaders import Below, InSeries
-from graph.schema.attributes import PersonName, attribute, computed, dicom_type, selected_keywords
+from graph.schema.attributes import PersonName, attribute, derived, dicom_type, selected_keywords
+from graph.schema.objects import Objects
 from graph.schema.scalars import UID, DicomJSON
-from pacs.attributes import Dataset, KeptDataset
+from pacs.attributes import Dataset
 from pacs.errors import NoPicture
 from pacs.pictures import LARGEST_THUMBNAIL
+from pacs.tables import Rows, Table
 
 _DATASET = "The dataset as the PACS sent it."
 
@@ -59,8 +62,9 @@ class Instance:
     series_instance_uid: UID = attribute("SeriesInstanceUID")
     sop_instance_uid: UID = attribute("SOPInstanceUID")
     sop_class_uid: UID | None = attribute("SOPClassUID")
-    sop_class_name: str | None = computed(
-        lambda self: _sop_class_name(self.sop_class_uid),
+    sop_class_name: str | None = derived(
+        _sop_class_name,
+        "sop_class_uid",
         keyword="SOPClassUID",
         description="The SOP class in words, e.g. CT Image Storage.",
     )
@@ -69,16 +73,22 @@ class Instance:
     rows: int | None = attribute("Rows")
     columns: int | None = attribute("Columns")
     bits_allocated: int | None = attribute("BitsAllocated")
-    file_url: str = computed(
-        lambda self: self.scope.links.file(self.study_instance_uid, self.series_instance_uid, self.sop_instance_uid),
+    file_url: str = derived(
+        lambda scope, *place: scope.links.file(*place),
+        "scope",
+        "study_instance_uid",
+        "series_instance_uid",
+        "sop_instance_uid",
         description="The DICOM file.",
     )
-    dicom: DicomJSON = computed(lambda self: self.dataset.json, description=_DATASET)
+    dicom: DicomJSON = derived(lambda dataset: dataset.json, "dataset", description=_DATASET)
 
-    def memory(self) -> tuple[KeptDataset, str] | None:
-        """See `graph.engine.remembered`: its attributes depend on its dataset, and on where its links lead."""
-        dataset = self.dataset
-        return (dataset, self.scope.links.base) if isinstance(dataset, KeptDataset) else None
+    @classmethod
+    def of(cls, datasets: Rows, scope: Scope) -> Sequence["Instance"]:
+        """The instances that these datasets tell of."""
+        if isinstance(datasets, Table):
+            return Objects(cls, datasets, scope=scope)
+        return [cls(dataset=dataset, scope=scope) for dataset in datasets]
 
     @strawberry.field(description="Null where there is nothing to show (a report, say).")
     async def thumbnail(self, info: Info, size: int = 256) -> Image | None:
@@ -119,17 +129,17 @@ class Series:
     performed_procedure_step_start_date: dt.date | None = attribute("PerformedProcedureStepStartDate")
     performed_procedure_step_start_time: dt.time | None = attribute("PerformedProcedureStepStartTime")
     number_of_series_related_instances: int | None = attribute("NumberOfSeriesRelatedInstances")
-    dicom: DicomJSON = computed(lambda self: self.dataset.json, description=_DATASET)
+    dicom: DicomJSON = derived(lambda dataset: dataset.json, "dataset", description=_DATASET)
 
     @strawberry.field(description="By instance number.")
-    async def instances(self, info: Info) -> list[Instance]:
+    async def instances(self, info: Info) -> Sequence[Instance]:
         """The instances, together with those of all other series of the query."""
         include = selected_keywords(info, Instance)
         place = self.study_instance_uid, self.series_instance_uid
         key = InSeries(self.scope.patient_id, *place, include, row=self.dataset)
         datasets = await info.context.loaders.instances.load(key)
         info.context.trail.note(READ_STUDY, self.scope.patient_id, self.study_instance_uid)
-        return [Instance(dataset=dataset, scope=self.scope) for dataset in datasets]
+        return Instance.of(datasets, self.scope)
 
 
 @dicom_type("What was examined of a patient at one time.")
@@ -153,11 +163,13 @@ class Study:
     modalities_in_study: list[str] = attribute("ModalitiesInStudy")
     number_of_study_related_series: int | None = attribute("NumberOfStudyRelatedSeries")
     number_of_study_related_instances: int | None = attribute("NumberOfStudyRelatedInstances")
-    media_url: str = computed(
-        lambda self: self.scope.links.media(self.study_instance_uid),
+    media_url: str = derived(
+        lambda scope, study: scope.links.media(study),
+        "scope",
+        "study_instance_uid",
         description="The study as offline media: a zip of Part 10 files with a DICOMDIR.",
     )
-    dicom: DicomJSON = computed(lambda self: self.dataset.json, description=_DATASET)
+    dicom: DicomJSON = derived(lambda dataset: dataset.json, "dataset", description=_DATASET)
 
     @strawberry.field(description="By series number.")
     async def series(self, info: Info) -> list[Series]:

@@ -1,4 +1,4 @@
-"""Bodies of many datasets: in memory while they are small, beyond that in a file without a name."""
+"""Bodies of many datasets, or tables of them: in memory while they are small, then in a file without a name."""
 
 from collections.abc import Iterable, Iterator
 from tempfile import TemporaryFile
@@ -18,13 +18,14 @@ MOST_IN_MEMORY_BYTES = 4 * 1024 * 1024
 
 
 class Body:
-    """A list in DICOM JSON, tags ascending (PS3.18 §F.2.2), or parts in DICOM XML. It blocks: for threads.
+    """A list in DICOM JSON, tags ascending (PS3.18 §F.2.2), or of tables, or parts in DICOM XML.
 
-    What was written and is not answered when its block ends is given up.
+    It blocks: for threads. What was written and is not answered when its block ends is given up.
     """
 
     def __init__(self, media_type: str) -> None:
-        self._is_json = media_type == http.DICOM_JSON
+        self._media_type = media_type
+        self._is_json = media_type != http.DICOM_XML
         self._boundary = multipart.new_boundary()
         self._is_empty = True
         self._written = bytearray()
@@ -52,7 +53,7 @@ class Body:
         if self._is_empty and not self._is_json:
             return Response(status_code=204, headers=headers)
         self._written += self._closing()
-        headers["content-type"] = http.DICOM_JSON
+        headers["content-type"] = self._media_type
         if not self._is_json:
             headers["content-type"] = f'{http.MULTIPART}; type="{http.DICOM_XML}"; boundary={self._boundary}'
         if self._file is None:

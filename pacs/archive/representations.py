@@ -1,4 +1,7 @@
-"""Datasets as clients take them: DICOM JSON, which is the default, or parts in DICOM XML (PS3.18 §8.7.3.2)."""
+"""Datasets as clients take them: DICOM JSON, which is the default, or parts in DICOM XML (PS3.18 §8.7.3.2).
+
+Searches for instances give tables as well, to who asks for them by name; see `pacs.tables`.
+"""
 
 from collections.abc import Iterable
 
@@ -9,9 +12,12 @@ from starlette.responses import Response
 from pacs.archive import http
 from pacs.archive.dataset_bodies import Body
 from pacs.attributes import JSONDataset
+from pacs.tables import MEDIA_TYPE
 
 PARTS_OF_XML = f'{http.MULTIPART}; type="{http.DICOM_XML}"'
 MEDIA_TYPES = (*http.JSON_TYPES, PARTS_OF_XML)
+TABLES = MEDIA_TYPE
+WITH_TABLES = (*MEDIA_TYPES, TABLES)
 
 
 def admits_json(accepted: http.MediaRange) -> bool:
@@ -24,16 +30,18 @@ def admits_xml(accepted: http.MediaRange) -> bool:
     return accepted.admits(http.MULTIPART) and accepted.admits_within(http.DICOM_XML)
 
 
-def chosen(request: Request, *, or_file: bool = False) -> str:
+def chosen(request: Request, *, or_file: bool = False, or_tables: bool = False) -> str:
     """DICOM JSON or DICOM XML, or the file itself, whichever the client prefers; 406 when it takes none of them."""
     for accepted in http.media_ranges(request):
         if admits_json(accepted):
             return http.DICOM_JSON
+        if or_tables and accepted.name == TABLES:
+            return TABLES
         if or_file and accepted.admits_within(http.DICOM):
             return http.DICOM
         if admits_xml(accepted):
             return http.DICOM_XML
-    served = [http.DICOM_JSON, PARTS_OF_XML, *([http.DICOM] if or_file else [])]
+    served = [http.DICOM_JSON, PARTS_OF_XML, *([http.DICOM] if or_file else []), *([TABLES] if or_tables else [])]
     raise HTTPException(406, f"served here are only {', '.join(served)}")
 
 

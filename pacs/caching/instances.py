@@ -12,18 +12,18 @@ from typing import TypeVar
 
 from pacs.attributes import Dataset
 from pacs.caching.bounded import Filling, Key
-from pacs.caching.rows import compact, weight_bytes
-from pacs.caching.states import Place, SeriesRef, State, place_of
+from pacs.caching.rows import column, compact, in_number_order, weight_bytes
+from pacs.caching.states import Place, SeriesRef, State
 from pacs.caching.vouched import VouchedCache
-from pacs.searches import in_order
+from pacs.tables import Rows, Table
 
 ALWAYS = frozenset({"StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "PatientID", "InstanceNumber"})
 """What is kept of every instance, asked for or not: whose it is, and where it stands."""
 _ROWS_AT_ONCE = 200
 
 T = TypeVar("T")
-Read = Callable[[str, Sequence[SeriesRef], frozenset[str]], Awaitable[list[Dataset]]]
-"""The instances of a patient's series with these attributes, asked of the PACS now."""
+Read = Callable[[str, Sequence[SeriesRef], frozenset[str]], Awaitable[dict[Place, Rows]]]
+"""The instances of a patient's series with these attributes, in order, asked of the PACS now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +50,7 @@ class CachedInstances:
         self._cache = cache
         self._read = read
 
-    async def of(
-        self, patient_id: str, series: Iterable[SeriesRef], include: Iterable[str]
-    ) -> dict[Place, list[Dataset]]:
+    async def of(self, patient_id: str, series: Iterable[SeriesRef], include: Iterable[str]) -> dict[Place, Rows]:
         """The patient's instances of each of these series that has any, by Instance Number; nobody may change them."""
         refs = list({ref.place: ref for ref in series}.values())
         what = _What(patient_id, ALWAYS | frozenset(include))
@@ -64,19 +62,19 @@ class CachedInstances:
             rows = {ref.place: own for ref, own in zip(refs, found, strict=True) if not isinstance(own, _Missing)}
             return {place: own for place, own in rows.items() if own} | await self._fill(what, missing)
 
-    async def _told(self, ref: SeriesRef, what: _What, filling: Filling) -> list[Dataset] | _Missing:
+    async def _told(self, ref: SeriesRef, what: _What, filling: Filling) -> Rows | _Missing:
         """What is kept of a series, or what its state tells by itself, while the states of others are still read."""
         state, kept = await self._look_up(ref, what)
         if kept is not None:
             return kept
         if not (state and state.instances and what.keywords <= self._cache.instance_keywords):
             return _Missing(ref, state, filling)
-        rows = await _aside(len(state.instances), in_number_order, state.instances)
+        rows = await aside(len(state.instances), in_number_order, state.instances)
         if _is_whole(ref, rows):  # as it is: a witness tells little, and what rows share once
             self._cache.put(Key(ref.study, ref.series, what), rows, weight_bytes(rows), state, filling)
         return rows
 
-    async def _look_up(self, ref: SeriesRef, what: _What) -> tuple[State | None, list[Dataset] | None]:
+    async def _look_up(self, ref: SeriesRef, what: _What) -> tuple[State | None, Rows | None]:
         """The state of a series, and what is kept under it; where nothing is, what the state may tell by itself."""
         state = await self._cache.state(ref, what.patient_id)
         kept = self._kept(ref, what, state) if state else None
@@ -84,36 +82,30 @@ class CachedInstances:
             state = await self._cache.state(ref, what.patient_id, look=True)
         return state, kept
 
-    def _kept(self, ref: SeriesRef, what: _What, state: State) -> list[Dataset] | None:
+    def _kept(self, ref: SeriesRef, what: _What, state: State) -> Rows | None:
         kept = (key for key in self._cache.keys(ref) if _has(key, what))
         for key in (Key(ref.study, ref.series, what), *kept):
-            rows: list[Dataset] | None = self._cache.get(key, state)
+            rows: Rows | None = self._cache.get(key, state)
             if rows is not None:
                 return rows
         return None
 
-    async def _fill(self, what: _What, missing: list[_Missing]) -> dict[Place, list[Dataset]]:
+    async def _fill(self, what: _What, missing: list[_Missing]) -> dict[Place, Rows]:
         """Reads what is not kept, and keeps what has a state, which was read first."""
-        read = await self._read(what.patient_id, [one.ref for one in missing], what.keywords) if missing else []
-        found = await _aside(len(read), dealt, read)
+        found = await self._read(what.patient_id, [one.ref for one in missing], what.keywords) if missing else {}
         for ref, state, filling in ((one.ref, one.state, one.filling) for one in missing):
             own = found.get(ref.place, [])
             if state is None or not _is_whole(ref, own):
                 continue
-            kept, weight = await _aside(len(own), _kept, own, what.keywords)
-            self._cache.put(Key(ref.study, ref.series, what), kept, weight, state, filling)
-            found[ref.place] = kept
+            if not isinstance(own, Table):
+                own = found[ref.place] = await aside(len(own), compact, own, what.keywords)
+            self._cache.put(Key(ref.study, ref.series, what), own, weight_bytes(own), state, filling)
         return found
 
 
-async def _aside(rows: int, work: Callable[..., T], *arguments: object) -> T:
+async def aside(rows: int, work: Callable[..., T], *arguments: object) -> T:
     """What `work` returns; with many rows in a thread, so that other requests go on meanwhile."""
     return work(*arguments) if rows <= _ROWS_AT_ONCE else await asyncio.to_thread(work, *arguments)
-
-
-def _kept(rows: list[Dataset], keywords: frozenset[str]) -> tuple[list[Dataset], int]:
-    kept = compact(rows, keywords)
-    return kept, weight_bytes(kept)
 
 
 def _has(key: Key, wanted: _What) -> bool:
@@ -124,22 +116,9 @@ def _has(key: Key, wanted: _What) -> bool:
     return wanted.keywords <= kept.keywords
 
 
-def dealt(rows: Iterable[Dataset]) -> dict[Place, list[Dataset]]:
-    """The rows of each series, by Instance Number and UID."""
-    found: dict[Place, list[Dataset]] = {}
-    for row in rows:
-        found.setdefault(place_of(row), []).append(row)
-    return {place: in_number_order(own) for place, own in found.items()}
-
-
-def in_number_order(rows: Iterable[Dataset]) -> list[Dataset]:
-    """The instances of one series, by Instance Number and UID."""
-    return sorted(rows, key=lambda row: in_order(row, "InstanceNumber", "SOPInstanceUID"))
-
-
-def _is_whole(ref: SeriesRef, rows: list[Dataset]) -> bool:
+def _is_whole(ref: SeriesRef, rows: Rows) -> bool:
     """Whether the rows say whose they are, are of this study and as many as were counted: else they are not kept."""
-    if not rows or any("PatientID" not in row or row.text("StudyInstanceUID") != ref.study for row in rows):
+    if not rows or not all(column(rows, "PatientID", Dataset.__contains__)):
         return False
     count = ref.row.integer("NumberOfSeriesRelatedInstances") if ref.row else None
-    return count is None or count == len(rows)
+    return count in (None, len(rows)) and set(column(rows, "StudyInstanceUID", Dataset.text)) == {ref.study}

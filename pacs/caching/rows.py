@@ -1,18 +1,46 @@
-"""The datasets of a series as they are kept: what was asked for and no more, what rows share kept once, and weighed."""
+"""The instances of series as they are kept: what was asked for and no more, what rows share kept once, and weighed."""
 
 import sys
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
 
-from pacs.attributes import Dataset, JSONDataset, KeptDataset, tag
+from pacs.attributes import Dataset, JSONDataset, tag
+from pacs.caching.states import Place, place_of
+from pacs.searches import in_order
+from pacs.tables import Rows, Table
 
+T = TypeVar("T")
+ALL = "all"
+"""Stands for every attribute, whatever it is."""
 _SAMPLE = 8
-_COMPLETED_BYTES = 1_000  # what a row's last answer holds besides: a dictionary, a link or two
+
+
+def dealt(rows: Iterable[Dataset], keywords: frozenset[str]) -> dict[Place, Rows]:
+    """The rows of each series with the attributes `keywords`, by Instance Number and UID."""
+    found: dict[Place, list[Dataset]] = {}
+    for row in rows:
+        found.setdefault(place_of(row), []).append(row)
+    if ALL in keywords:
+        return {place: in_number_order(own) for place, own in found.items()}
+    tags = list(map(tag, keywords))
+    return {place: Table.of([row.json for row in own], tags).in_number_order() for place, own in found.items()}
+
+
+def in_number_order(rows: Rows) -> Rows:
+    """The instances of one series, by Instance Number and UID."""
+    if isinstance(rows, Table):
+        return rows.in_number_order()
+    return sorted(rows, key=lambda row: in_order(row, "InstanceNumber", "SOPInstanceUID"))
+
+
+def column(rows: Rows, keyword: str, read: Callable[[Dataset, str], T]) -> list[T]:
+    """What `read`, such as `Dataset.text`, makes of an attribute in each row."""
+    return rows.column(keyword, read) if isinstance(rows, Table) else [read(row, keyword) for row in rows]
 
 
 def compact(datasets: Iterable[Dataset], keywords: frozenset[str]) -> list[Dataset]:
     """The datasets with the attributes `keywords` alone (`all`: with everything), equal elements being one object."""
-    tags = None if "all" in keywords else frozenset(map(tag, keywords))
+    tags = None if ALL in keywords else frozenset(map(tag, keywords))
     last: JSONDataset = {}
     kept: list[Dataset] = []
     for dataset in datasets:
@@ -22,24 +50,36 @@ def compact(datasets: Iterable[Dataset], keywords: frozenset[str]) -> list[Datas
             for name, element in found
             if tags is None or name in tags
         }
-        kept.append(KeptDataset(json))
+        kept.append(Dataset(json))
         last = json
     return kept
 
 
-def weight_bytes(datasets: Sequence[Dataset]) -> int:
+def weight_bytes(rows: Rows) -> int:
     """About how much memory they hold: a sample is weighed, what neighbours share once."""
-    if not datasets:
+    if isinstance(rows, Table):
+        return _weight_of_table(rows)
+    if not rows:
         return 0
-    step = max(1, len(datasets) // _SAMPLE)
+    step = max(1, len(rows) // _SAMPLE)
     seen: set[int] = set()
     bytes_, weighed = 0, 0
-    for index in range(0, len(datasets), step):
+    for index in range(0, len(rows), step):
         if index:  # what the row shares with the one before it weighs nothing
-            _weigh(datasets[index - 1].json, seen)
-        bytes_ += _COMPLETED_BYTES + sys.getsizeof(datasets[index]) + _weigh(datasets[index].json, seen)
+            _weigh(rows[index - 1].json, seen)
+        bytes_ += sys.getsizeof(rows[index]) + _weigh(rows[index].json, seen)
         weighed += 1
-    return bytes_ * len(datasets) // weighed
+    return bytes_ * len(rows) // weighed
+
+
+def _weight_of_table(table: Table) -> int:
+    seen: set[int] = set()
+    columns: list[Sequence[Any]] = [*(element["Value"] for element in table.each.values()), *table.others.values()]
+    bytes_ = _weigh(table.same, seen)
+    for values in columns:
+        sample = values[:: max(1, len(values) // _SAMPLE)]
+        bytes_ += sys.getsizeof(values) + sum(_weigh(value, seen) for value in sample) * len(values) // len(sample)
+    return bytes_
 
 
 def _weigh(value: Any, seen: set[int]) -> int:

@@ -7,7 +7,7 @@ is kept serves for a few seconds, not longer.
 """
 
 import math
-from collections.abc import Awaitable, Callable, Hashable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -35,6 +35,11 @@ class SeriesRef:
         """Where it is, whoever described it."""
         return self.study, self.series
 
+    @property
+    def count(self) -> int:
+        """How many instances it is said to have; 0 where nobody says."""
+        return (self.row.integer("NumberOfSeriesRelatedInstances") if self.row else None) or 0
+
 
 @dataclass(frozen=True, slots=True)
 class State:
@@ -49,6 +54,19 @@ class State:
 def place_of(instance: Dataset) -> Place:
     """Where an instance says it is."""
     return instance.text("StudyInstanceUID") or "", instance.text("SeriesInstanceUID") or ""
+
+
+def batches(series: Iterable[SeriesRef], most: int) -> list[list[SeriesRef]]:
+    """Series in as few lists as have no more than `most` instances each, or one series."""
+    found: list[list[SeriesRef]] = []
+    instances = 0
+    for ref in series:
+        if instances + ref.count > most or not found:
+            found.append([])
+            instances = 0
+        found[-1].append(ref)
+        instances += ref.count
+    return found
 
 
 class Witness(Protocol):

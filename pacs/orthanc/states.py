@@ -14,13 +14,14 @@ from typing import Any
 
 from cachetools import LRUCache
 
-from pacs.attributes import KeptDataset, tag
+from pacs.attributes import tag
 from pacs.caching.flights import Flights
 from pacs.caching.states import COUNTED, SeriesRef, State
 from pacs.dicomweb import DicomWeb
 from pacs.errors import NotFound, PacsFault, PacsUnauthorized
 from pacs.orthanc.ids import orthanc_id
 from pacs.orthanc.tags import IndexTags, elements
+from pacs.tables import Table
 
 _REMEMBERED = 10_000
 _AT_ONCE = 2
@@ -114,7 +115,8 @@ class OrthancWitness:
         told = [_TAGS.read(file.get("MainDicomTags")) for file in files]
         if not all(one and tag("SOPInstanceUID") in one for one in told):
             return State(digest)
-        return State(digest, instances=[KeptDataset(one | shared) for one in told if one])
+        rows = [one | shared for one in told if one]
+        return State(digest, instances=Table.of(rows, map(tag, self.instance_keywords)))
 
     async def _count(self, series: SeriesRef, id_: str) -> int | None:
         if series.row is not None:

@@ -16,6 +16,7 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]  # made at impo
     StudyRootQueryRetrieveInformationModelFind,
 )
 
+from pacs.archive.described import describe, needs_whole
 from pacs.archive.dimse import datasets, patients
 from pacs.archive.dimse.answering import PENDING, PENDING_WITHOUT_SOME_KEYS, Matches, answering
 from pacs.archive.dimse.identifiers import answer, keys_of
@@ -23,7 +24,6 @@ from pacs.archive.dimse.query_levels import QueryLevel, query_level
 from pacs.archive.dimse.service import Caller, Offered, Service
 from pacs.archive.index import Index
 from pacs.archive.matching import Key, matcher
-from pacs.archive.qido import describe, needs_whole
 from pacs.archive.search import run
 from pacs.archive.search_parameters import Search
 from pacs.attributes import JSONDataset, element, tag

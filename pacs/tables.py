@@ -1,0 +1,161 @@
+"""The instances of a series in columns: rows that share most of what they say, without a dictionary for each.
+
+Of ten attributes of 500 images seven or eight have one value: 500 datasets take ten times the memory of their table,
+and thirty times as long to read from JSON (measured).
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from operator import lt
+from typing import Any, Self, TypeVar, overload
+
+from pacs.attributes import PADDING, Dataset, JSONDataset, tag
+from pacs.searches import LAST
+
+MEDIA_TYPE = "application/vnd.dicom-graph.tables+json"
+"""A JSON list of tables, each `{"rows": 500, "same": {…}, "each": {…}, "others": {…}}`; see `Table`."""
+
+T = TypeVar("T")
+Rows = Sequence[Dataset]
+"""A list of datasets, or a table."""
+
+_PLAIN = ({str}, {int})
+
+
+class Table(Sequence[Dataset]):
+    """Datasets by columns, each made when it is looked at; nobody may change them.
+
+    `same` has the attributes that all rows have with the same values, `each` those of which every row has one text or
+    whole number, all with one VR: `{"00080018": {"vr": "UI", "Value": ["1.2", "1.3", …]}}`. `others` has the rest, an
+    element for each row, None where there is none.
+    """
+
+    __slots__ = ("_count", "each", "others", "same")
+
+    def __init__(
+        self, count: int, same: JSONDataset, each: JSONDataset, others: Mapping[str, Sequence[Any | None]]
+    ) -> None:
+        self._count = count
+        self.same = same
+        self.each = each
+        self.others = others
+
+    @classmethod
+    def of(cls, rows: Sequence[JSONDataset], tags: Iterable[str]) -> Self:
+        """The attributes `tags` of datasets."""
+        same: JSONDataset = {}
+        each: JSONDataset = {}
+        others: dict[str, Sequence[Any | None]] = {}
+        for name in tags if rows else ():
+            elements = [row.get(name) for row in rows]
+            if elements.count(elements[0]) == len(elements):
+                if elements[0] is not None:
+                    same[name] = elements[0]
+            elif (together := _together(elements)) is not None:
+                each[name] = together
+            else:
+                others[name] = elements
+        return cls(len(rows), same, each, others)
+
+    @classmethod
+    def from_json(cls, json: Any) -> Self:
+        """A table as `to_json` writes it. ValueError for anything else."""
+        try:
+            count, same, each, others = json["rows"], json["same"], json["each"], json["others"]
+            columns = [*others.values(), *(element["Value"] for element in each.values() if element["vr"])]
+        except (TypeError, KeyError, AttributeError):
+            raise ValueError("no table") from None
+        if type(count) is not int or type(same) is not dict or any(type(column) is not list for column in columns):
+            raise ValueError("no table")
+        if any(len(column) != count for column in columns):
+            raise ValueError("a table with columns of other lengths than its own")
+        return cls(count, same, each, others)
+
+    @property
+    def shared(self) -> Dataset:
+        """What all rows have in common."""
+        return Dataset(self.same)
+
+    def to_json(self) -> dict[str, Any]:
+        """The table in the form of `MEDIA_TYPE`."""
+        return {"rows": self._count, "same": self.same, "each": self.each, "others": self.others}
+
+    def __len__(self) -> int:
+        return self._count
+
+    @overload
+    def __getitem__(self, index: int) -> Dataset: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> "Table": ...
+
+    def __getitem__(self, index: int | slice) -> "Dataset | Table":
+        if isinstance(index, slice):
+            return self._picked(len(range(self._count)[index]), lambda values: values[index])
+        return self._row(range(self._count)[index])
+
+    def __iter__(self) -> Iterator[Dataset]:
+        return map(self._row, range(self._count))
+
+    def column(self, keyword: str, read: Callable[[Dataset, str], T]) -> list[T]:
+        """What `read`, such as `Dataset.text`, makes of an attribute in each row."""
+        name = tag(keyword)
+        if (together := self.each.get(name)) is not None:
+            return _column(name, together, keyword, read)
+        elements = self.others.get(name)
+        if elements is None:
+            return [read(Dataset(self.same), keyword)] * self._count
+        return [read(Dataset({} if element is None else {name: element}), keyword) for element in elements]
+
+    def in_number_order(self) -> "Table":
+        """The same rows by Instance Number and UID; those without a number come last."""
+        numbers = [LAST if number is None else number for number in self.column("InstanceNumber", Dataset.integer)]
+        if all(map(lt, numbers, islice(numbers, 1, None))):
+            return self
+        keys = list(zip(numbers, (uid or "" for uid in self.column("SOPInstanceUID", Dataset.text)), strict=True))
+        order = sorted(range(self._count), key=keys.__getitem__)
+        return self._picked(self._count, lambda values: [values[index] for index in order])
+
+    def _picked(self, count: int, pick: Callable[[Sequence[Any]], Sequence[Any]]) -> "Table":
+        each = {name: {"vr": one["vr"], "Value": pick(one["Value"])} for name, one in self.each.items()}
+        return Table(count, self.same, each, {name: pick(elements) for name, elements in self.others.items()})
+
+    def _row(self, index: int) -> Dataset:
+        own = {name: {"vr": one["vr"], "Value": [one["Value"][index]]} for name, one in self.each.items()}
+        rest = {name: values[index] for name, values in self.others.items() if values[index] is not None}
+        return Dataset({**self.same, **own, **rest})
+
+
+def _together(elements: Sequence[Any]) -> dict[str, Any] | None:
+    """One element with the values of all; None where they are not of one VR with one plain value each."""
+    vr = elements[0].get("vr") if type(elements[0]) is dict else None
+    values = []
+    for element in elements:
+        if type(element) is not dict or len(element) != 2 or element.get("vr") != vr or not vr:  # vr, Value
+            return None
+        value = element.get("Value")
+        if type(value) is not list or len(value) != 1:
+            return None
+        values.append(value[0])
+    return {"vr": vr, "Value": values} if set(map(type, values)) in _PLAIN else None
+
+
+def _whole_number(value: int) -> int | None:
+    return value if -(2**31) <= value < 2**31 else None
+
+
+_QUICKLY: dict[tuple[Any, type], Callable[[Any], Any]] = {
+    (Dataset.text, str): lambda value: value.strip() or None,
+    (Dataset.whole_text, str): lambda value: value.strip(PADDING),
+    (Dataset.known_text, str): lambda value: value.strip(PADDING) or None,
+    (Dataset.integer, int): _whole_number,
+}
+"""What a way of reading comes to for one plain value: an eighth of the time (measured)."""
+
+
+def _column(name: str, together: Mapping[str, Any], keyword: str, read: Callable[[Dataset, str], T]) -> list[T]:
+    values = together["Value"]
+    kinds = set(map(type, values))
+    if len(kinds) == 1 and (quickly := _QUICKLY.get((read, kinds.pop()))):
+        return list(map(quickly, values))
+    return [read(Dataset({name: {"vr": together["vr"], "Value": [value]}}), keyword) for value in values]
