@@ -30,7 +30,7 @@ class Links:
 
     def file(self, study: str, series: str, instance: str) -> str:
         """The DICOM file of an instance."""
-        return f"{self._instance(study, series, instance)}?fileType=application/dicom"
+        return f"{self.base}/exams/studies/{study}/series/{series}/instance/{instance}?fileType=application/dicom"
 
     def viewer(self, token: str) -> str:
         """The page that opens the viewer with this token."""
@@ -42,14 +42,12 @@ class Links:
 
     def thumbnail(self, study: str, series: str, instance: str, size: int) -> str:
         """The thumbnail of an instance."""
-        return f"{self._instance(study, series, instance)}?fileType=image/jpeg&size={size}"
+        path = f"exams/studies/{study}/series/{series}/instance/{instance}"
+        return f"{self.base}/{path}?fileType=image/jpeg&size={size}"
 
     def media(self, study: str) -> str:
         """The study as offline media."""
         return f"{self.base}/exams/studies/{study}?fileType=application/zip"
-
-    def _instance(self, study: str, series: str, instance: str) -> str:
-        return f"{self.base}/exams/studies/{study}/series/{series}/instance/{instance}"
 
 
 @lru_cache(_REMEMBERED)

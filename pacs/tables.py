@@ -30,7 +30,7 @@ class Table(Sequence[Dataset]):
     element for each row, None where there is none.
     """
 
-    __slots__ = ("_count", "each", "others", "same")
+    __slots__ = ("_count", "_read", "each", "others", "same")
 
     def __init__(
         self, count: int, same: JSONDataset, each: JSONDataset, others: Mapping[str, Sequence[Any | None]]
@@ -39,6 +39,7 @@ class Table(Sequence[Dataset]):
         self.same = same
         self.each = each
         self.others = others
+        self._read: dict[tuple[str, Any], list[Any]] = {}
 
     @classmethod
     def of(cls, rows: Sequence[JSONDataset], tags: Iterable[str]) -> Self:
@@ -91,17 +92,18 @@ class Table(Sequence[Dataset]):
 
     def __getitem__(self, index: int | slice) -> "Dataset | Table":
         if isinstance(index, slice):
-            return self._picked(len(range(self._count)[index]), lambda values: values[index])
+            rows = range(self._count)[index]
+            return self if rows == range(self._count) else self._picked(len(rows), lambda values: values[index])
         return self._row(range(self._count)[index])
 
     def __iter__(self) -> Iterator[Dataset]:
         return map(self._row, range(self._count))
 
     def column(self, keyword: str, read: Callable[[Dataset, str], T]) -> list[T]:
-        """What `read`, such as `Dataset.text`, makes of an attribute in each row."""
+        """What `read`, such as `Dataset.text`, makes of an attribute in each row; nobody may change the list."""
         name = tag(keyword)
         if (together := self.each.get(name)) is not None:
-            return _column(name, together, keyword, read)
+            return self._column(name, together, keyword, read)
         elements = self.others.get(name)
         if elements is None:
             return [read(Dataset(self.same), keyword)] * self._count
@@ -115,6 +117,19 @@ class Table(Sequence[Dataset]):
         keys = list(zip(numbers, (uid or "" for uid in self.column("SOPInstanceUID", Dataset.text)), strict=True))
         order = sorted(range(self._count), key=keys.__getitem__)
         return self._picked(self._count, lambda values: [values[index] for index in order])
+
+    def _column(
+        self, name: str, together: Mapping[str, Any], keyword: str, read: Callable[[Dataset, str], T]
+    ) -> list[T]:
+        found = self._read.get((keyword, read))
+        if found is None:
+            values = together["Value"]
+            kinds = set(map(type, values))
+            quickly = _QUICKLY.get((read, kinds.pop())) if len(kinds) == 1 else None
+            if quickly is None:
+                return [read(Dataset({name: {"vr": together["vr"], "Value": [value]}}), keyword) for value in values]
+            found = self._read[keyword, read] = list(map(quickly, values))
+        return found
 
     def _picked(self, count: int, pick: Callable[[Sequence[Any]], Sequence[Any]]) -> "Table":
         each = {name: {"vr": one["vr"], "Value": pick(one["Value"])} for name, one in self.each.items()}
@@ -150,12 +165,7 @@ _QUICKLY: dict[tuple[Any, type], Callable[[Any], Any]] = {
     (Dataset.known_text, str): lambda value: value.strip(PADDING) or None,
     (Dataset.integer, int): _whole_number,
 }
-"""What a way of reading comes to for one plain value: an eighth of the time (measured)."""
+"""What a way of reading comes to for one plain value: an eighth of the time (measured).
 
-
-def _column(name: str, together: Mapping[str, Any], keyword: str, read: Callable[[Dataset, str], T]) -> list[T]:
-    values = together["Value"]
-    kinds = set(map(type, values))
-    if len(kinds) == 1 and (quickly := _QUICKLY.get((read, kinds.pop()))):
-        return list(map(quickly, values))
-    return [read(Dataset({name: {"vr": together["vr"], "Value": [value]}}), keyword) for value in values]
+That is mostly the value itself: what was read is kept with the table, and counted as a pointer.
+"""

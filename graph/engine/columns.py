@@ -85,10 +85,8 @@ def _leaves(type_: GraphQLLeafType, plain: type | None, is_nullable: bool, value
     kinds = set(map(type, values))
     if NoneType in kinds and not is_nullable:
         raise Surprise
-    if kinds - {NoneType} == {plain} and (plain is not int or _are_of_32_bits(values)):
+    if kinds == {plain} and (plain is not int or (min(values) >= -(2**31) and max(values) < 2**31)):
+        return values
+    if kinds == {NoneType} or (kinds == {str, NoneType} and plain is str):
         return values
     return [None if value is None else coerced(type_, value) for value in values]
-
-
-def _are_of_32_bits(values: list[int | None]) -> bool:
-    return all(value is None or -(2**31) <= value < 2**31 for value in values)

@@ -74,7 +74,10 @@ def derived(
     description: str | None = None,
     init: Literal[False] = False,
 ) -> Any:
-    """A field that `make` makes of other attributes of the object, those with these names; else as `computed`."""
+    """A field that `make` makes of other attributes of the object, by name; the rest as for `computed`.
+
+    What all objects of a list share may be named with what is wanted of it: `scope.links`.
+    """
     values = attrgetter(*names)
     one = len(names) == 1
     metadata = {_KEYWORD: keyword, _COLUMN: lambda rows: list(map(make, *map(rows.column, names)))}

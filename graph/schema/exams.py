@@ -74,8 +74,8 @@ class Instance:
     columns: int | None = attribute("Columns")
     bits_allocated: int | None = attribute("BitsAllocated")
     file_url: str = derived(
-        lambda scope, *place: scope.links.file(*place),
-        "scope",
+        Links.file,
+        "scope.links",
         "study_instance_uid",
         "series_instance_uid",
         "sop_instance_uid",
@@ -164,8 +164,8 @@ class Study:
     number_of_study_related_series: int | None = attribute("NumberOfStudyRelatedSeries")
     number_of_study_related_instances: int | None = attribute("NumberOfStudyRelatedInstances")
     media_url: str = derived(
-        lambda scope, study: scope.links.media(study),
-        "scope",
+        Links.media,
+        "scope.links",
         "study_instance_uid",
         description="The study as offline media: a zip of Part 10 files with a DICOMDIR.",
     )

@@ -1,6 +1,7 @@
 """Objects of a `dicom_type` over the rows of a table: none is made before it is looked at."""
 
 from collections.abc import Callable, Iterator
+from operator import attrgetter
 from typing import Any, Generic, TypeVar, overload
 
 from graph.engine.columns import ColumnarList
@@ -30,7 +31,8 @@ class Objects(ColumnarList[T], Generic[T]):
 
     def __getitem__(self, index: int | slice) -> "T | Objects[T]":
         if isinstance(index, slice):
-            return Objects(self._make, self.table[index], **self._shared)
+            table = self.table[index]
+            return self if table is self.table else Objects(self._make, table, **self._shared)
         return self._make(dataset=self.table[index], **self._shared)
 
     def __iter__(self) -> Iterator[T]:
@@ -46,7 +48,9 @@ class Objects(ColumnarList[T], Generic[T]):
     def _read(self, name: str) -> list[Any]:
         if name == "dataset":
             return list(self.table)
-        if name in self._shared:
-            return [self._shared[name]] * len(self)
+        shared, _, of_shared = name.partition(".")
+        if shared in self._shared:
+            value = self._shared[shared]
+            return [attrgetter(of_shared)(value) if of_shared else value] * len(self)
         read = columns_of(self._make).get(name)
         return read(self) if read else [getattr(one, name) for one in self]

@@ -78,7 +78,8 @@ def _weight_of_table(table: Table) -> int:
     bytes_ = _weigh(table.same, seen)
     for values in columns:
         sample = values[:: max(1, len(values) // _SAMPLE)]
-        bytes_ += sys.getsizeof(values) + sum(_weigh(value, seen) for value in sample) * len(values) // len(sample)
+        bytes_ += 2 * sys.getsizeof(values)  # and what was read of it
+        bytes_ += sum(_weigh(value, seen) for value in sample) * len(values) // len(sample)
     return bytes_
 
 
