@@ -66,7 +66,12 @@ class Table(Sequence[Dataset]):
             columns = [*others.values(), *(element["Value"] for element in each.values() if element["vr"])]
         except (TypeError, KeyError, AttributeError):
             raise ValueError("no table") from None
-        if type(count) is not int or type(same) is not dict or any(type(column) is not list for column in columns):
+        if (
+            type(count) is not int
+            or count < 0
+            or type(same) is not dict
+            or any(type(column) is not list for column in columns)
+        ):
             raise ValueError("no table")
         if any(len(column) != count for column in columns):
             raise ValueError("a table with columns of other lengths than its own")

@@ -1,7 +1,7 @@
 """Objects that are kept from one request to the next remember the last JSON that was made of them.
 
 What a plan makes of an object depends on nothing but the object: where that is kept, and never changes, the same plan
-makes the same again. 10,000 instances × 10 fields: 8 ms instead of 90 (measured).
+makes the same again, for every subscriber of an event.
 """
 
 from typing import Any, Protocol
@@ -17,38 +17,25 @@ _ITEM = 8
 """As many are counted for whatever stands in an object or a list, besides its text: it is pointed at."""
 
 
-class Memory(Protocol):
-    """Where an object remembers: the plan, whatever else went into the JSON, and the JSON."""
-
-    completed: tuple[Completion, object, dict[str, Any]] | None
-
-
 class Remembering(Protocol):
-    """A type whose objects may be made of something that is kept."""
+    """An object whose plain attributes never change, and where it remembers: the plan, and the JSON."""
 
-    def memory(self) -> tuple[Memory, object] | None:
-        """Where to remember, and all else that the object's plain attributes depend on; None for nothing that lasts."""
-        ...
+    completed: tuple[Completion, dict[str, Any]] | None
 
 
 def remembering(type_: GraphQLObjectType, plan: Completion) -> Completion:
     """The plan; for a type that is `Remembering`, one that makes nothing twice in a row."""
     definition = type_.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
-    if not hasattr(getattr(definition, "origin", None), "memory"):
+    if not hasattr(getattr(definition, "origin", None), "completed"):
         return plan
 
-    def complete(item: Any) -> dict[str, Any]:
-        found = item.memory()
-        if found is None:
-            return plan(item)
-        memory, depends_on = found
-        last = memory.completed
-        if last is not None and last[0] is plan and last[1] == depends_on:
-            answer: dict[str, Any] = last[2]
-            return answer
+    def complete(item: Remembering) -> dict[str, Any]:
+        last = item.completed
+        if last is not None and last[0] is plan:
+            return last[1]
         completed = plan(item)
         if _left(completed, _LONGEST_REMEMBERED) >= 0:
-            memory.completed = plan, depends_on, completed
+            item.completed = plan, completed
         return completed
 
     return complete

@@ -35,7 +35,7 @@ class ExamEvent:
 
     record: strawberry.Private[records.ExamEvent]
     announcement: strawberry.Private[Announcement]
-    completed: strawberry.Private[tuple[Completion, object, dict[str, Any]] | None] = field(
+    completed: strawberry.Private[tuple[Completion, dict[str, Any]] | None] = field(
         default=None, init=False, repr=False, compare=False
     )
 
@@ -74,10 +74,6 @@ class ExamEvent:
         if known is None or known.record is not record:
             known = _NEWEST[record.sequence] = cls(record=record, announcement=Announcement(record.body))
         return known
-
-    def memory(self) -> tuple["ExamEvent", None]:
-        """See `graph.engine.remembered`: its attributes depend on nothing else."""
-        return self, None
 
     @strawberry.field(description="The study itself, read from the PACS now.")
     async def study(self, info: Info) -> Study | None:

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from pacs.attributes import Dataset, tag
-from pacs.caching.states import SeriesRef
+from pacs.caching.states import Place, SeriesRef
 from pacs.dicomweb import DicomWeb
 from pacs.errors import NotFound, PacsTimeout, PacsUnauthorized, PacsUnavailable
 from pacs.instances import InstanceReader
+from pacs.tables import Rows
 
 FIELDS = frozenset({"Rows"})
 _SLOW_SECONDS = 0.02
@@ -31,6 +32,11 @@ def rows(series: SeriesRef, patient_id: str = "P1") -> list[Dataset]:
         Dataset({tag(key): element(value) for key, value in {**place, "InstanceNumber": number, "Rows": 16}.items()})
         for number in range(count)
     ]
+
+
+def flat(found: dict[Place, Rows]) -> list[Dataset]:
+    """The instances of all series."""
+    return [row for rows in found.values() for row in rows]
 
 
 @dataclass
@@ -59,7 +65,7 @@ class Server:
 
     async def read(self, reader: InstanceReader, include: frozenset[str] = FIELDS) -> int:
         """How many rows come, each once."""
-        found = await reader.read("P1", self.series, include)
+        found = flat(await reader.read("P1", self.series, include))
         places = {(row.text("SeriesInstanceUID"), row.integer("InstanceNumber")) for row in found}
         assert len(places) == len(found)
         return len(found)
@@ -113,15 +119,15 @@ async def test_metadata_that_leave_out_what_a_search_has_are_never_read_again() 
     reader = server.reader()
     assert await server.read(reader, frozenset({"InstanceNumber"})) == 80
     server.metadata.clear()
-    found = await reader.read("P1", server.series, FIELDS)
+    found = flat(await reader.read("P1", server.series, FIELDS))
     assert [row.integer("Rows") for row in found] == [16] * 80
     assert not server.metadata
 
 
 async def test_instances_of_a_series_with_the_uid_of_another_are_its_own() -> None:
     server = Server([ref(1, 20), SeriesRef("1.9", "1.1.1", ref(1, 20).row)])
-    assert len(await server.reader().read("P1", server.series[:1], FIELDS)) == 20
-    found = await server.reader().read("P1", server.series, FIELDS)
+    assert len(flat(await server.reader().read("P1", server.series[:1], FIELDS))) == 20
+    found = flat(await server.reader().read("P1", server.series, FIELDS))
     assert sorted(row.text("StudyInstanceUID") or "" for row in found) == ["1.1"] * 20 + ["1.9"] * 20
 
 

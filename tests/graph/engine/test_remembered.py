@@ -11,14 +11,14 @@ from starlette.applications import Starlette
 
 from graph.app import create_app
 from graph.engine.remembered import remembering
-from graph.links import Links
 from graph.schema import contract_schema
-from graph.schema.exams import Instance, Scope
+from graph.schema.exam_events import ExamEvent
 from graph.settings import Settings
 from pacs.announcement import Announcement
-from pacs.attributes import KeptDataset
+from persistence import records
 from tests.graph.api import Api, subscribe
 from tests.graph.conftest import serving
+from tests.persistence.events import new_event
 from tests.samples import Exam
 
 ROWS = 10
@@ -134,15 +134,15 @@ async def test_an_event_is_read_once_for_all_who_ask_for_the_same(
     ],
 )
 def test_an_answer_that_would_take_much_memory_is_not_remembered(value: object, aliases: int, made: int) -> None:
-    kept = KeptDataset({})
-    instance = Instance(dataset=kept, scope=Scope("P1", Links("http://127.0.0.1:8000")))
+    record = records.ExamEvent(sequence=1, **dict(new_event()))
+    event = ExamEvent(record=record, announcement=Announcement(record.body))
     answers: list[dict[str, object]] = []
 
     def plan(_: object) -> dict[str, object]:
         answers.append({f"url{number}": value for number in range(aliases)})
         return answers[-1]
 
-    complete = remembering(contract_schema()._schema.type_map["Instance"], plan)  # type: ignore[arg-type]  # an object
-    assert complete(instance) == complete(instance)
+    complete = remembering(contract_schema()._schema.type_map["ExamEvent"], plan)  # type: ignore[arg-type]  # an object
+    assert complete(event) == complete(event)
     assert len(answers) == made
-    assert (kept.completed is None) == (made > 1)
+    assert (event.completed is None) == (made > 1)

@@ -14,7 +14,7 @@ from pacs.adapter import Pacs
 from pacs.address import PacsAddress
 from pacs.archive.app import create_archive
 from pacs.archive.options import ArchiveOptions
-from pacs.attributes import Dataset, JSONDataset
+from pacs.attributes import Dataset
 from pacs.caching.states import SeriesRef
 from pacs.dicomweb import DicomWeb
 from tests.pacs.archive.serving import serving, stow_body
@@ -52,7 +52,7 @@ async def embedded(data_dir: Path) -> AsyncIterator[Behind]:
             path = f"studies/{image.study}/series/{image.series}/instances/{image.instance}"
             (await client.delete(f"{root}/{path}")).raise_for_status()
 
-        address = PacsAddress(root, decodes_queries=True, tells_conflicts=True, tells_updates=True)
+        address = PacsAddress(root, decodes_queries=True, tells_conflicts=True, tells_updates=True, tells_tables=True)
         yield Behind(address, root, client, remove)
 
 
@@ -62,16 +62,16 @@ class Held:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, resource: str) -> None:
         self.found = asyncio.Event()
         self.may_tell = asyncio.Event()
-        search = DicomWeb.search
+        read = DicomWeb.read
 
-        async def hold(web: DicomWeb, path: str, query: str = "") -> list[JSONDataset]:
-            found = await search(web, path, query)
+        async def hold(web: DicomWeb, path: str, of: Any, **options: Any) -> Any:
+            found = await read(web, path, of, **options)
             if path == resource:
                 self.found.set()
                 await self.may_tell.wait()
             return found
 
-        monkeypatch.setattr(DicomWeb, "search", hold)
+        monkeypatch.setattr(DicomWeb, "read", hold)
 
     async def twice(self, read: Callable[[], Awaitable[T]], change: Callable[[], Awaitable[object]]) -> list[T]:
         """What is read by one who found it before the change, and by one who came while that was not told yet."""
@@ -96,4 +96,4 @@ async def alone(pacs: Pacs, image: Sample, patient_id: str | None = None) -> lis
     """The instances of the image's series, as a query for one series reads them."""
     patient = patient_id or image.patient_id
     series = SeriesRef(image.study, image.series)
-    return (await pacs.instances(patient, [series], FIELDS)).get(series.place, [])
+    return list((await pacs.instances(patient, [series], FIELDS)).get(series.place, []))

@@ -3,7 +3,7 @@
 Here on the embedded PACS; `tests/real/test_orthanc_cache.py` runs the same on Orthanc.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any
 
 import pydicom
@@ -56,7 +56,7 @@ async def images(behind: Behind) -> list[Sample]:
     return images
 
 
-def numbers(rows: list[Dataset]) -> list[int | None]:
+def numbers(rows: Sequence[Dataset]) -> list[int | None]:
     """Instance Numbers, in the order of the answer."""
     return [row.integer("InstanceNumber") for row in rows]
 
