@@ -4,9 +4,11 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import httpx
 import orjson
@@ -36,36 +38,78 @@ def large_answer(folder: Path) -> Iterator[Figure]:
     fill(index, _INSTANCES, per_study=_INSTANCES, per_series=_IN_A_SERIES, root=_ROOT)
     index.close()
     server = ServerProcess(folder, LOG_LEVEL="error")
+    yield from _figures("the first time", *(_first(server) for _ in range(ROUNDS)))
+    with _started(server) as client:
+        for _ in range(3):
+            ask(client, _QUERY, p=_PATIENT)
+        yield from _figures("again", *(_round(server, client) for _ in range(ROUNDS)))
+
+
+@dataclass(frozen=True)
+class _Round:
+    """Milliseconds: what the API computed, what it took the client, what another client waited meanwhile at most."""
+
+    cpu: float
+    taken: float
+    waited: float
+    dumping: float
+    """For `orjson.dumps` of the same answer, here."""
+
+
+def _first(server: ServerProcess) -> _Round:
+    """Of a server that has read nothing yet: the one that waits is another, for it costs the API, too."""
+    with _started(server) as client:
+        cpu, taken, answer = _asked(server, client)
+    with _started(server) as client:
+        return _Round(cpu, taken, _waited(server, client), _dumping(answer))
+
+
+def _round(server: ServerProcess, client: httpx.Client) -> _Round:
+    cpu, taken, answer = _asked(server, client)
+    return _Round(cpu, taken, _waited(server, client), _dumping(answer))
+
+
+@contextmanager
+def _started(server: ServerProcess) -> Iterator[httpx.Client]:
+    """A client of the server, whose documents it knows."""
     server.start()
     try:
-        yield from _measured(server)
+        with httpx.Client(base_url=server.url, timeout=120) as client:
+            ask(client, _QUERY, p="nobody")
+            yield client
     finally:
         server.stop()
 
 
-def _measured(server: ServerProcess) -> Iterator[Figure]:
-    with httpx.Client(base_url=server.url, timeout=120) as client:
-        answer = ask(client, _QUERY, p=_PATIENT)
-        studies = answer["studies"]["nodes"]
-        assert sum(len(series["instances"]) for study in studies for series in study["series"]) == _INSTANCES
-        for _ in range(3):
-            ask(client, _QUERY, p=_PATIENT)
-        computed, waited, taken = [], [], []
-        for _ in range(ROUNDS):
-            before = cpu_seconds(server.pid)
-            taken.append(milliseconds_of(lambda: ask(client, _QUERY, p=_PATIENT)))
-            computed.append((cpu_seconds(server.pid) - before) * 1000)
-        for _ in range(ROUNDS):
-            with _waiting(server.port) as waits:
-                ask(client, _QUERY, p=_PATIENT)
-            waited.append(max(waits))
-        dumping = median(milliseconds_of(lambda: orjson.dumps(answer)) for _ in range(9))
-    name = f"{_INSTANCES:,} instances × 10 fields"
-    cpu = median(computed)
+def _asked(server: ServerProcess, client: httpx.Client) -> tuple[float, float, Any]:
+    """What it computed and took, and the answer."""
+    answers: list[Any] = []
+    before = cpu_seconds(server.pid)
+    taken = milliseconds_of(lambda: answers.append(ask(client, _QUERY, p=_PATIENT)))
+    cpu = (cpu_seconds(server.pid) - before) * 1000
+    studies = answers[0]["studies"]["nodes"]
+    assert sum(len(series["instances"]) for study in studies for series in study["series"]) == _INSTANCES
+    return cpu, taken, answers[0]
+
+
+def _waited(server: ServerProcess, client: httpx.Client) -> float:
+    with _waiting(server.port) as waits:
+        ask(client, _QUERY, p=_PATIENT)
+    return max(waits)
+
+
+def _dumping(answer: Any) -> float:
+    return median(milliseconds_of(lambda: orjson.dumps(answer)) for _ in range(9))
+
+
+def _figures(when: str, *rounds: _Round) -> Iterator[Figure]:
+    name = f"{_INSTANCES:,} instances × 10 fields, {when}"
+    cpu, dumping, wait, taken = (
+        median(getattr(one, name) for one in rounds) for name in ("cpu", "dumping", "waited", "taken")
+    )
     yield Figure(f"{name}, CPU of the API", cpu, "ms", cpu / dumping, "≤ 40 ms; × orjson.dumps", dumping, cpu <= 40)
-    wait = median(waited)
     yield Figure(f"{name}, longest wait of another request", wait, "ms", target="≤ 25 ms", met=wait <= 25)
-    yield Figure(f"{name}, in all", median(taken), "ms")
+    yield Figure(f"{name}, in all", taken, "ms")
 
 
 @contextmanager
