@@ -10,6 +10,7 @@ from operator import lt
 from typing import Any, Self, TypeVar, overload
 
 from pacs.attributes import PADDING, Dataset, JSONDataset, tag
+from pacs.errors import PacsFault
 from pacs.searches import LAST
 
 MEDIA_TYPE = "application/vnd.dicom-graph.tables+json"
@@ -174,3 +175,11 @@ _QUICKLY: dict[tuple[Any, type], Callable[[Any], Any]] = {
 
 That is mostly the value itself: what was read is kept with the table, and counted as a pointer.
 """
+
+
+def read(json: Iterable[Any]) -> list[Table]:
+    """Tables as they came. `PacsFault` where one is none."""
+    try:
+        return list(map(Table.from_json, json))
+    except ValueError:
+        raise PacsFault("the PACS answered with something else than tables") from None

@@ -66,6 +66,8 @@ def _compiled(type_: GraphQLObjectType, details: list[FieldDetails], collect: Co
         variables.append(f"v{index}")
         columns.append(f"n{index}(o.column({attribute!r}))")
         items.append(f"{response_name!r}: v{index}")
+    if not names:
+        raise Unsupported  # nothing is read of the objects, which may be none
     row = f"{{{', '.join(items)}}} for {', '.join(variables)} in zip({', '.join(columns)}, strict=True)"
     exec(f"def complete(o):\n  return [{row}]", names)  # noqa: S102  # of names from the schema and of aliases, as literals
     return cast("ColumnsCompletion", names["complete"])

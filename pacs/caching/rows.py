@@ -1,7 +1,7 @@
 """The instances of series as they are kept: what was asked for and no more, what rows share kept once, and weighed."""
 
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from pacs.attributes import Dataset, JSONDataset, tag
@@ -17,13 +17,26 @@ _SAMPLE = 8
 
 def dealt(rows: Iterable[Dataset], keywords: frozenset[str]) -> dict[Place, Rows]:
     """The rows of each series with the attributes `keywords`, by Instance Number and UID."""
+    if ALL in keywords:
+        return {place: in_number_order(own) for place, own in _by_place(rows).items()}
+    return {place: in_number_order(table) for place, table in _tables(rows, keywords)}
+
+
+def tabled(rows: Iterable[Dataset], keywords: frozenset[str]) -> list[Table]:
+    """The same as tables, in the order of the rows."""
+    return [table for _, table in _tables(rows, keywords)]
+
+
+def _tables(rows: Iterable[Dataset], keywords: frozenset[str]) -> Iterator[tuple[Place, Table]]:
+    tags = list(map(tag, keywords))
+    return ((place, Table.of([row.json for row in own], tags)) for place, own in _by_place(rows).items())
+
+
+def _by_place(rows: Iterable[Dataset]) -> dict[Place, list[Dataset]]:
     found: dict[Place, list[Dataset]] = {}
     for row in rows:
         found.setdefault(place_of(row), []).append(row)
-    if ALL in keywords:
-        return {place: in_number_order(own) for place, own in found.items()}
-    tags = list(map(tag, keywords))
-    return {place: Table.of([row.json for row in own], tags).in_number_order() for place, own in found.items()}
+    return found
 
 
 def in_number_order(rows: Rows) -> Rows:

@@ -4,10 +4,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
 from pacs.adapter import Pacs
-from pacs.attributes import tag
+from pacs.attributes import JSONDataset, tag
 from pacs.caching.states import Place, SeriesRef
 from pacs.errors import PacsFault
 from pacs.tables import MEDIA_TYPE
@@ -36,14 +37,14 @@ def table(patient_id: str = "P1", study: str = "1.1", series: str = "1.1.1", **c
     return {"rows": 2, "same": same, "each": each, "others": {}} | changed
 
 
-async def read(told: Any) -> dict[Place, list[int | None]]:
+async def read(told: Any, content_type: str = MEDIA_TYPE) -> dict[Place, list[int | None]]:
     """The Instance Numbers of each series, of a PACS that tells this."""
     targets: list[str] = []
 
     async def script(exchange: Exchange) -> None:
-        assert exchange.headers["accept"] == MEDIA_TYPE
+        assert exchange.headers["accept"].startswith(MEDIA_TYPE)
         targets.append(exchange.target)
-        await exchange.json(told)
+        await exchange.answer(200, orjson.dumps(told), content_type)
 
     async with pacs_that(script, tells_tables=True, decodes_queries=True) as (pacs, _):
         found = await pacs.instances("P1", [SERIES], FIELDS)
@@ -92,6 +93,16 @@ async def test_whose_the_rows_are_must_be_said_of_all_at_once() -> None:
 async def test_what_is_no_table_is_a_fault(told: Any) -> None:
     with pytest.raises(PacsFault):
         await read(told)
+
+
+async def test_a_server_that_has_no_tables_yet_is_read_all_the_same() -> None:
+    def told(number: int, patient_id: str = "P1") -> JSONDataset:
+        return {**table(patient_id)["same"], tag("InstanceNumber"): element(number), tag("Rows"): element(16)}
+
+    found = await read([told(2), told(1)], "application/dicom+json")
+    assert found == {("1.1", "1.1.1"): [1, 2]}
+    assert await read([told(2), told(1, "P2")], "application/dicom+json") == {}
+    assert await read([], "application/dicom+json") == {}
 
 
 async def test_the_embedded_pacs_tells_the_same_in_tables_as_in_a_search(tmp_path: Path) -> None:
