@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from pacs import multipart, tables
+from pacs import multipart, table_json
 from pacs.attributes import Dataset, JSONDataset
 from pacs.caching.flights import Flights
 from pacs.caching.rows import tabled
@@ -33,7 +33,7 @@ To name one of them all the same takes Orthanc 1.10 0.1 ms (measured).
 
 _WHERE = "PatientID", "StudyInstanceUID", "SeriesInstanceUID"
 """Whose a series is, and where: in a table of its instances, once."""
-_TABLES_OR_ROWS = f"{tables.MEDIA_TYPE}, {DICOM_JSON};q=0.5"
+_TABLES_OR_ROWS = f"{table_json.MEDIA_TYPE}, {DICOM_JSON};q=0.5"
 
 
 @dataclass(frozen=True)
@@ -89,9 +89,12 @@ class Studies:
 
     async def _tables(self, query: str, keywords: frozenset[str]) -> list[Table]:
         def read(answer: Answer) -> list[Table]:
-            if answer.headers.get("content-type") == tables.MEDIA_TYPE:
-                return tables.read(answer.datasets())
-            return tabled(map(Dataset, answer.datasets()), keywords)  # a server of before there were tables
+            if answer.headers.get("content-type") != table_json.MEDIA_TYPE:  # a server of before there were tables
+                return tabled(map(Dataset, answer.datasets()), keywords)
+            try:
+                return table_json.read(answer.datasets())
+            except ValueError:
+                raise PacsFault("the PACS answered with something else than tables") from None
 
         return await self._flights.join_next(
             ("tables", query), lambda: self._web.read("instances", read, query=query, accept=_TABLES_OR_ROWS)

@@ -10,11 +10,7 @@ from operator import lt
 from typing import Any, Self, TypeVar, overload
 
 from pacs.attributes import PADDING, Dataset, JSONDataset, tag
-from pacs.errors import PacsFault
 from pacs.searches import LAST
-
-MEDIA_TYPE = "application/vnd.dicom-graph.tables+json"
-"""A JSON list of tables, each `{"rows": 500, "same": {…}, "each": {…}, "others": {…}}`; see `Table`."""
 
 T = TypeVar("T")
 Rows = Sequence[Dataset]
@@ -59,33 +55,10 @@ class Table(Sequence[Dataset]):
                 others[name] = elements
         return cls(len(rows), same, each, others)
 
-    @classmethod
-    def from_json(cls, json: Any) -> Self:
-        """A table as `to_json` writes it. ValueError for anything else."""
-        try:
-            count, same, each, others = json["rows"], json["same"], json["each"], json["others"]
-            columns = [*others.values(), *(element["Value"] for element in each.values() if element["vr"])]
-        except (TypeError, KeyError, AttributeError):
-            raise ValueError("no table") from None
-        if (
-            type(count) is not int
-            or count < 0
-            or type(same) is not dict
-            or any(type(column) is not list for column in columns)
-        ):
-            raise ValueError("no table")
-        if any(len(column) != count for column in columns):
-            raise ValueError("a table with columns of other lengths than its own")
-        return cls(count, same, each, others)
-
     @property
     def shared(self) -> Dataset:
         """What all rows have in common."""
         return Dataset(self.same)
-
-    def to_json(self) -> dict[str, Any]:
-        """The table in the form of `MEDIA_TYPE`."""
-        return {"rows": self._count, "same": self.same, "each": self.each, "others": self.others}
 
     def __len__(self) -> int:
         return self._count
@@ -175,11 +148,3 @@ _QUICKLY: dict[tuple[Any, type], Callable[[Any], Any]] = {
 
 That is mostly the value itself: what was read is kept with the table, and counted as a pointer.
 """
-
-
-def read(json: Iterable[Any]) -> list[Table]:
-    """Tables as they came. `PacsFault` where one is none."""
-    try:
-        return list(map(Table.from_json, json))
-    except ValueError:
-        raise PacsFault("the PACS answered with something else than tables") from None

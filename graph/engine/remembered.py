@@ -12,7 +12,7 @@ from strawberry.schema.schema_converter import GraphQLCoreConverter
 from graph.engine.selections import Completion
 
 _LONGEST_REMEMBERED = 1_000
-"""Characters of an answer; who keeps the object counts 1,000 bytes for it, whatever clients ask for."""
+"""Characters of an answer: a longer one is made anew, so that clients cannot fill the memory with what they ask for."""
 _ITEM = 8
 """As many are counted for whatever stands in an object or a list, besides its text: it is pointed at."""
 

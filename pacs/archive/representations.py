@@ -12,7 +12,7 @@ from starlette.responses import Response
 from pacs.archive import http
 from pacs.archive.dataset_bodies import Body
 from pacs.attributes import JSONDataset
-from pacs.tables import MEDIA_TYPE
+from pacs.table_json import MEDIA_TYPE
 
 PARTS_OF_XML = f'{http.MULTIPART}; type="{http.DICOM_XML}"'
 MEDIA_TYPES = (*http.JSON_TYPES, PARTS_OF_XML)

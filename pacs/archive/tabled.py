@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import groupby
 
+from pacs import table_json
 from pacs.archive.described import asked_for, describe
 from pacs.archive.levels import Level
 from pacs.archive.search import Found
@@ -24,4 +25,4 @@ def tables(connection: sqlite3.Connection, found: Iterable[Found], asked: Search
         outer = {level: own for level, own in rows[0].attributes.items() if level < Level.INSTANCE}
         (shared,) = describe(connection, [replace(rows[0], attributes=outer)], Level.INSTANCE, tags)
         merged = [shared | one.attributes[Level.INSTANCE] for one in rows]
-        yield Table.of(merged, tags).to_json()
+        yield table_json.write(Table.of(merged, tags))

@@ -11,7 +11,7 @@ from pacs.adapter import Pacs
 from pacs.attributes import JSONDataset, tag
 from pacs.caching.states import Place, SeriesRef
 from pacs.errors import PacsFault
-from pacs.tables import MEDIA_TYPE
+from pacs.table_json import MEDIA_TYPE
 from tests.pacs.caching.behind import embedded
 from tests.pacs.scripted import Exchange, pacs_that
 from tests.samples import Exam

@@ -5,12 +5,13 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from pacs.attributes import Dataset, JSONDataset, tag
 from pacs.caching.rows import in_number_order, weight_bytes
 from pacs.searches import in_order
+from pacs.table_json import read, write
 from pacs.tables import Table
 
 KEYWORDS = ("PatientID", "SOPInstanceUID", "InstanceNumber", "PatientName", "ImageType")
@@ -59,7 +60,8 @@ def rows_of_a_series(draw: st.DrawFn) -> list[JSONDataset]:
 
 
 def as_sent(table: Table) -> Table:
-    return Table.from_json(orjson.loads(orjson.dumps(table.to_json())))
+    (sent,) = read(orjson.loads(orjson.dumps([write(table)])))
+    return sent
 
 
 @given(rows_of_a_series())
@@ -69,16 +71,19 @@ def test_rows_and_columns_are_those_of_the_datasets(rows: list[JSONDataset]) -> 
         assert [table[index].json for index in range(len(table))] == rows
         assert [row.json for row in table[::2]] == rows[::2]
         for keyword in KEYWORDS:
-            for read in READ:
-                expected = [read(Dataset(row), keyword) for row in rows]
-                assert table.column(keyword, read) == expected
-                assert table.column(keyword, read) == expected
-                assert table[1:].column(keyword, read) == expected[1:]
+            for how in READ:
+                expected = [how(Dataset(row), keyword) for row in rows]
+                assert table.column(keyword, how) == expected
+                assert table.column(keyword, how) == expected
+                assert table[1:].column(keyword, how) == expected[1:]
 
 
-@given(rows_of_a_series().filter(lambda rows: b"1180591620717411303424" not in repr(rows).encode()))
+@given(rows_of_a_series())
 def test_a_table_that_was_sent_is_the_same(rows: list[JSONDataset]) -> None:
-    assert [row.json for row in as_sent(Table.of(rows, TAGS))] == rows
+    uid = tag("SeriesInstanceUID")
+    rows = [{**row, uid: {"vr": "UI", "Value": [str(number)]}} for number, row in enumerate(rows)]
+    assume(str(2**70) not in str(rows))  # which orjson does not take
+    assert [row.json for row in as_sent(Table.of(rows, [*TAGS, uid]))] == rows
 
 
 @given(rows_of_a_series())
@@ -99,7 +104,7 @@ def test_what_is_not_asked_for_is_not_in_the_table() -> None:
 def test_no_rows_make_a_table_without_rows() -> None:
     table = Table.of([], TAGS)
     assert (len(table), list(table), table.column("PatientID", Dataset.text)) == (0, [], [])
-    assert as_sent(table).in_number_order()[:5].to_json() == table.to_json()
+    assert as_sent(table).in_number_order()[:5][:].each == {}
     with pytest.raises(IndexError):
         table[0]
 
@@ -112,6 +117,7 @@ def test_no_rows_make_a_table_without_rows() -> None:
         {},
         {"rows": 1},
         {"rows": "1", "same": {}, "each": {}, "others": {}},
+        {"rows": 10**12, "same": {TAGS[0]: {"vr": "LO", "Value": ["P1"]}}, "each": {}, "others": {}},
         {"rows": -1, "same": {}, "each": {}, "others": {}},
         {"rows": 1, "same": [], "each": {}, "others": {}},
         {"rows": 1, "same": {}, "each": [], "others": {}},
@@ -125,7 +131,7 @@ def test_no_rows_make_a_table_without_rows() -> None:
 )
 def test_what_is_no_table_is_refused(json: Any) -> None:
     with pytest.raises(ValueError, match="table"):
-        Table.from_json(json)
+        read([json])
 
 
 def test_many_rows_weigh_about_what_is_theirs_alone() -> None:

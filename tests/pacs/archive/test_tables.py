@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from pacs.attributes import JSONDataset, tag
-from pacs.tables import MEDIA_TYPE, Table
+from pacs.table_json import MEDIA_TYPE, read
+from pacs.tables import Table
 from tests.pacs.archive.samples import instance, wheel_file
 from tests.pacs.archive.serving import Archive
 from tests.pacs.archive.test_qido import fill
@@ -22,7 +23,7 @@ PLACE = tag("StudyInstanceUID"), tag("SeriesInstanceUID")
 async def tables(archive: Archive, path: str, **parameters: Any) -> list[Table]:
     answer = await archive.get(path, MEDIA_TYPE, **parameters)
     assert (answer.status_code, answer.headers["content-type"]) == (200, MEDIA_TYPE), answer.text
-    return [Table.from_json(json) for json in answer.json()]
+    return read(answer.json())
 
 
 def places(rows: list[JSONDataset]) -> dict[tuple[str, ...], list[JSONDataset]]:
