@@ -51,11 +51,11 @@ class Pacs:
         self._fence = Fence(self._web, self._studies, self.owners)
         self._cache = BoundedCache(cache_bytes)
         self._witness = ChosenWitness(address, self._rows_of)
-        reader = InstanceReader(
-            self._web, partial(self._fence.below, "instances", "SeriesInstanceUID", afresh=self._cache.is_on)
-        )
+        afresh = self._cache.is_on
+        reader = InstanceReader(self._web, partial(self._fence.below, "instances", "SeriesInstanceUID", afresh=afresh))
+        by_table = TableReader(partial(self._fence.tables, afresh=afresh), reader.read)
         vouched = VouchedCache(self._cache, self._witness)
-        read = TableReader(self._fence.tables, reader.read).read if address.tells_tables else reader.read
+        read = by_table.read if address.tells_tables else reader.read
         self._instances = CachedInstances(vouched, read)
         orthanc = api_address(address)
         self._door = OrthancDoor(orthanc) if orthanc else None

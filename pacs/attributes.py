@@ -17,15 +17,21 @@ JSONDataset = dict[str, Any]
 
 PADDING = " \0\t\r\n\v\f"
 """Spaces and NUL, and what careless writers leave at the ends of lines; no character that may belong to a text."""
+_TAG = re.compile(r"[0-9A-Fa-f]{8}", re.ASCII)
 _DATE = re.compile(r"(\d{4})[.-]?(\d{2})[.-]?(\d{2})", re.ASCII)
 _TIME = re.compile(r"(\d{2})(?::?(\d{2})(?::?(\d{2})(?:\.(\d{1,6}))?)?)?", re.ASCII)
 
 
 @lru_cache(maxsize=1024)
 def tag(keyword: str) -> str:
-    """The tag of a keyword as eight hexadecimal digits: `PatientID` → `00100020`. KeyError when there is none."""
+    """The tag of a keyword as eight hexadecimal digits: `PatientID` → `00100020`. KeyError when there is none.
+
+    Such digits, as a private attribute is asked for by, stand for themselves.
+    """
     number = tag_for_keyword(keyword)
     if number is None:
+        if _TAG.fullmatch(keyword):
+            return keyword.upper()
         raise KeyError(f"{keyword} is no DICOM keyword")
     return f"{number:08X}"
 

@@ -51,10 +51,12 @@ class Fence:
         )
         return await self._owners.own(patient_id, found)
 
-    async def tables(self, patient_id: str, series: Iterable[str], include: Iterable[str]) -> list[Table]:
+    async def tables(
+        self, patient_id: str, series: Iterable[str], include: Iterable[str], *, afresh: bool = False
+    ) -> list[Table]:
         """The patient's instances of series with these UIDs; see `Studies.tables`."""
         match = await self._match({"PatientID": exact("patientID", patient_id)})
-        return await self._studies.tables(match, include, series)
+        return await self._studies.tables(match, include, series, afresh=afresh)
 
     async def metadata(self, patient_id: str, study: str, series: str, instance: str | None) -> list[Dataset]:
         """All attributes but the bulky ones, of one instance or of all in a series of the patient (PS3.18 §10.4)."""

@@ -22,11 +22,15 @@ def read(tables: Iterable[Any]) -> list[Table]:
 def _read(json: Any) -> Table:
     try:
         count, same, each, others = json["rows"], json["same"], json["each"], json["others"]
-        columns = [*others.values(), *(element["Value"] for element in each.values() if element["vr"])]
+        columns = [*others.values(), *(element["Value"] for element in each.values())]
+        told = [*same, *each, *others]
+        vrs = [element["vr"] for element in each.values()]
     except (TypeError, KeyError, AttributeError):
         raise ValueError("no table") from None
-    if type(count) is not int or count < 0 or type(same) is not dict or any(type(one) is not list for one in columns):
+    if type(count) is not int or type(same) is not dict or any(type(column) is not list for column in columns):
         raise ValueError("no table")
-    if any(len(column) != count for column in columns) or (count > 1 and not columns):
+    if any(len(column) != count for column in columns) or not 0 <= count <= max(1, *map(len, columns), 0):
         raise ValueError("a table of another length than its columns")
+    if len(set(told)) != len(told) or not all(type(vr) is str and vr for vr in vrs):
+        raise ValueError("a table that tells an attribute twice, or of no VR")
     return Table(count, same, each, others)

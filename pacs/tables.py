@@ -9,14 +9,13 @@ from itertools import islice
 from operator import lt
 from typing import Any, Self, TypeVar, overload
 
-from pacs.attributes import PADDING, Dataset, JSONDataset, tag
+from pacs.attributes import Dataset, JSONDataset, tag
 from pacs.searches import LAST
+from pacs.table_columns import are_alike, quick_reading, together
 
 T = TypeVar("T")
 Rows = Sequence[Dataset]
 """A list of datasets, or a table."""
-
-_PLAIN = ({str}, {int})
 
 
 class Table(Sequence[Dataset]):
@@ -27,7 +26,7 @@ class Table(Sequence[Dataset]):
     element for each row, None where there is none.
     """
 
-    __slots__ = ("_count", "_read", "each", "others", "same")
+    __slots__ = ("_as_they_are", "_count", "each", "others", "same")
 
     def __init__(
         self, count: int, same: JSONDataset, each: JSONDataset, others: Mapping[str, Sequence[Any | None]]
@@ -36,7 +35,7 @@ class Table(Sequence[Dataset]):
         self.same = same
         self.each = each
         self.others = others
-        self._read: dict[tuple[str, Any], list[Any]] = {}
+        self._as_they_are: set[tuple[str, Any]] = set()
 
     @classmethod
     def of(cls, rows: Sequence[JSONDataset], tags: Iterable[str]) -> Self:
@@ -46,11 +45,11 @@ class Table(Sequence[Dataset]):
         others: dict[str, Sequence[Any | None]] = {}
         for name in tags if rows else ():
             elements = [row.get(name) for row in rows]
-            if elements.count(elements[0]) == len(elements):
+            if are_alike(elements):
                 if elements[0] is not None:
                     same[name] = elements[0]
-            elif (together := _together(elements)) is not None:
-                each[name] = together
+            elif (values := together(elements)) is not None:
+                each[name] = values
             else:
                 others[name] = elements
         return cls(len(rows), same, each, others)
@@ -81,8 +80,8 @@ class Table(Sequence[Dataset]):
     def column(self, keyword: str, read: Callable[[Dataset, str], T]) -> list[T]:
         """What `read`, such as `Dataset.text`, makes of an attribute in each row; nobody may change the list."""
         name = tag(keyword)
-        if (together := self.each.get(name)) is not None:
-            return self._column(name, together, keyword, read)
+        if (values := self.each.get(name)) is not None:
+            return self._column(keyword, values, read)
         elements = self.others.get(name)
         if elements is None:
             return [read(Dataset(self.same), keyword)] * self._count
@@ -97,17 +96,18 @@ class Table(Sequence[Dataset]):
         order = sorted(range(self._count), key=keys.__getitem__)
         return self._picked(self._count, lambda values: [values[index] for index in order])
 
-    def _column(
-        self, name: str, together: Mapping[str, Any], keyword: str, read: Callable[[Dataset, str], T]
-    ) -> list[T]:
-        found = self._read.get((keyword, read))
-        if found is None:
-            values = together["Value"]
-            kinds = set(map(type, values))
-            quickly = _QUICKLY.get((read, kinds.pop())) if len(kinds) == 1 else None
-            if quickly is None:
-                return [read(Dataset({name: {"vr": together["vr"], "Value": [value]}}), keyword) for value in values]
-            found = self._read[keyword, read] = list(map(quickly, values))
+    def _column(self, keyword: str, together: Mapping[str, Any], read: Callable[[Dataset, str], T]) -> list[T]:
+        """Mostly the values themselves, which is remembered."""
+        values: list[Any] = together["Value"]
+        if (keyword, read) in self._as_they_are:
+            return values
+        quickly = quick_reading(read, values)
+        if quickly is None:
+            name, vr = tag(keyword), together["vr"]
+            return [read(Dataset({name: {"vr": vr, "Value": [value]}}), keyword) for value in values]
+        found = list(map(quickly, values))
+        if found == values:
+            self._as_they_are.add((keyword, read))
         return found
 
     def _picked(self, count: int, pick: Callable[[Sequence[Any]], Sequence[Any]]) -> "Table":
@@ -118,33 +118,3 @@ class Table(Sequence[Dataset]):
         own = {name: {"vr": one["vr"], "Value": [one["Value"][index]]} for name, one in self.each.items()}
         rest = {name: values[index] for name, values in self.others.items() if values[index] is not None}
         return Dataset({**self.same, **own, **rest})
-
-
-def _together(elements: Sequence[Any]) -> dict[str, Any] | None:
-    """One element with the values of all; None where they are not of one VR with one plain value each."""
-    vr = elements[0].get("vr") if type(elements[0]) is dict else None
-    values = []
-    for element in elements:
-        if type(element) is not dict or len(element) != 2 or element.get("vr") != vr or not vr:  # vr, Value
-            return None
-        value = element.get("Value")
-        if type(value) is not list or len(value) != 1:
-            return None
-        values.append(value[0])
-    return {"vr": vr, "Value": values} if set(map(type, values)) in _PLAIN else None
-
-
-def _whole_number(value: int) -> int | None:
-    return value if -(2**31) <= value < 2**31 else None
-
-
-_QUICKLY: dict[tuple[Any, type], Callable[[Any], Any]] = {
-    (Dataset.text, str): lambda value: value.strip() or None,
-    (Dataset.whole_text, str): lambda value: value.strip(PADDING),
-    (Dataset.known_text, str): lambda value: value.strip(PADDING) or None,
-    (Dataset.integer, int): _whole_number,
-}
-"""What a way of reading comes to for one plain value: an eighth of the time (measured).
-
-That is mostly the value itself: what was read is kept with the table, and counted as a pointer.
-"""

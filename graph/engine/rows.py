@@ -21,6 +21,7 @@ Neither is promised (GraphQL specification, §6.4.4).
 """
 _ROWS_A_TURN = 50
 _ROWS_BY_COLUMNS = 500
+"""A millisecond of work."""
 _LONGEST_TURN_SECONDS = 0.003
 """A long list lets other requests work in between; many long lists of one request take turns, too."""
 

@@ -110,7 +110,7 @@ def selected_keywords(info: strawberry.Info[Any, Any], cls: type, *paths: str) -
 
 @cache
 def columns_of(cls: type) -> dict[str, Callable[[Any], list[Any]]]:
-    """How fields of a `dicom_type` are read for all rows of a `Objects` at once, by their names in Python."""
+    """How fields of a `dicom_type` are read for all of its `Objects` at once, by their names in Python."""
     fields = get_object_definition(cls, strict=True).fields
     return {field.python_name: field.metadata[_COLUMN] for field in fields if _COLUMN in field.metadata}
 

@@ -90,19 +90,24 @@ def _weight_of_table(table: Table) -> int:
     columns: list[Sequence[Any]] = [*(element["Value"] for element in table.each.values()), *table.others.values()]
     bytes_ = _weigh(table.same, seen)
     for values in columns:
-        sample = values[:: max(1, len(values) // _SAMPLE)]
-        bytes_ += 2 * sys.getsizeof(values)  # and what was read of it
-        bytes_ += sum(_weigh(value, seen) for value in sample) * len(values) // len(sample)
+        told = [value for value in values if value is not None]
+        sample = told[:: max(1, len(told) // _SAMPLE)]
+        bytes_ += sys.getsizeof(values)
+        bytes_ += sum(_weigh(value, seen) for value in sample) * len(told) // max(1, len(sample))
     return bytes_
 
 
 def _weigh(value: Any, seen: set[int]) -> int:
-    if id(value) in seen:
-        return 0
-    seen.add(id(value))
-    size = sys.getsizeof(value)
-    if isinstance(value, dict):
-        size += sum(_weigh(name, seen) + _weigh(item, seen) for name, item in value.items())
-    elif isinstance(value, list):
-        size += sum(_weigh(item, seen) for item in value)
+    size, left = 0, [value]
+    while left:
+        one = left.pop()
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        size += sys.getsizeof(one)
+        if isinstance(one, dict):
+            left += one
+            left += one.values()
+        elif isinstance(one, list):
+            left += one
     return size

@@ -12,7 +12,7 @@ from pacs.attributes import JSONDataset, tag
 from pacs.caching.states import Place, SeriesRef
 from pacs.errors import PacsFault
 from pacs.table_json import MEDIA_TYPE
-from tests.pacs.caching.behind import embedded
+from tests.pacs.caching.behind import Held, alone, embedded
 from tests.pacs.scripted import Exchange, pacs_that
 from tests.samples import Exam
 
@@ -80,10 +80,17 @@ async def test_whose_the_rows_are_must_be_said_of_all_at_once() -> None:
     assert await read([mixed]) == {}
 
 
+async def test_a_table_without_rows_is_no_series() -> None:
+    assert await read([table(rows=0, each={})]) == {}
+
+
 @pytest.mark.parametrize(
     "told",
     [
         pytest.param([{}], id="no table"),
+        pytest.param([table(), table()], id="a series twice"),
+        pytest.param([table(rows=10**12, each={})], id="more rows than columns"),
+        pytest.param([table(others={tag("PatientID"): [element("P2"), element("P2")]})], id="another patient besides"),
         pytest.param([table(rows=3)], id="columns that are too short"),
         pytest.param([table(each={"00080018": {"vr": "UI", "Value": 5}})], id="no column"),
         pytest.param(["x"], id="no object"),
@@ -105,6 +112,26 @@ async def test_a_server_that_has_no_tables_yet_is_read_all_the_same() -> None:
     assert await read([], "application/dicom+json") == {}
 
 
+@pytest.mark.parametrize(("cache_bytes", "asked"), [(0, 1), (10_000_000, 2)])
+async def test_equal_searches_at_the_same_time_are_one_unless_what_they_find_is_kept(
+    tmp_path: Path, cache_bytes: int, asked: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of who comes while another reads, what is kept is read anew: see `Flights.join_next`."""
+    image = Exam().image()
+    async with embedded(tmp_path) as behind:
+        await behind.store(image)
+        pacs = Pacs(behind.address, cache_bytes=cache_bytes)
+        held = Held(monkeypatch, "instances")
+
+        async def again() -> None:
+            behind.asked.clear()
+
+        first, second = await held.twice(lambda: alone(pacs, image), again)
+        assert [row.json for row in first] == [row.json for row in second]
+        assert held.times == asked
+        await pacs.aclose()
+
+
 async def test_the_embedded_pacs_tells_the_same_in_tables_as_in_a_search(tmp_path: Path) -> None:
     exam, other = Exam(), Exam()
     first = exam.image(InstanceNumber=3)
@@ -115,10 +142,10 @@ async def test_the_embedded_pacs_tells_the_same_in_tables_as_in_a_search(tmp_pat
         found = []
         for tells_tables in (True, False):
             pacs = Pacs(replace(behind.address, tells_tables=tells_tables))
-            for include in ({"InstanceNumber", "Rows", "SOPClassUID", "ImageType"}, {"all"}):
+            for include in ({"Rows", "SOPClassUID", "ImageType"}, {"00091001", "Rows"}, {"all"}):
                 rows = await pacs.instances(exam.patient_id, refs, include)
                 found.append({place: [dict(sorted(row.json.items())) for row in own] for place, own in rows.items()})
             await pacs.aclose()
         assert len(found[0]) == 2
-        assert found[:2] == found[2:]
+        assert found[:3] == found[3:]
         assert [row[tag("InstanceNumber")]["Value"] for row in found[0][first.study, first.series]] == [[1], [2], [3]]

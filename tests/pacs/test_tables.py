@@ -101,6 +101,19 @@ def test_what_is_not_asked_for_is_not_in_the_table() -> None:
     assert table.column("SOPInstanceUID", Dataset.__contains__) == [False]
 
 
+@pytest.mark.parametrize(
+    "values",
+    [[[1], [True]], [[True], [1]], [[1], [1.0]], [[1.0, 2], [1, 2]], [[0.0], [-0]], [[], [None]], [["1"], [1]]],
+    ids=str,
+)
+def test_what_python_takes_for_equal_is_told_apart(values: list[list[Any]]) -> None:
+    rows = [{TAGS[2]: {"vr": "IS", "Value": value}} for value in values]
+    table = Table.of(rows, TAGS)
+    assert [row.json for row in table] == rows
+    for how in (Dataset.text, Dataset.integer, Dataset.texts):
+        assert table.column("InstanceNumber", how) == [how(Dataset(row), "InstanceNumber") for row in rows]
+
+
 def test_no_rows_make_a_table_without_rows() -> None:
     table = Table.of([], TAGS)
     assert (len(table), list(table), table.column("PatientID", Dataset.text)) == (0, [], [])
@@ -118,6 +131,11 @@ def test_no_rows_make_a_table_without_rows() -> None:
         {"rows": 1},
         {"rows": "1", "same": {}, "each": {}, "others": {}},
         {"rows": 10**12, "same": {TAGS[0]: {"vr": "LO", "Value": ["P1"]}}, "each": {}, "others": {}},
+        {"rows": 2**63, "same": {}, "each": {}, "others": {}},
+        {"rows": 1, "same": {}, "each": {TAGS[0]: {"vr": "", "Value": ["1"]}}, "others": {}},
+        {"rows": 1, "same": {}, "each": {TAGS[0]: {"vr": None, "Value": 5}}, "others": {}},
+        {"rows": 1, "same": {TAGS[0]: {}}, "each": {TAGS[0]: {"vr": "LO", "Value": ["P2"]}}, "others": {}},
+        {"rows": 1, "same": {TAGS[0]: {}}, "each": {}, "others": {TAGS[0]: [{"vr": "LO", "Value": ["P2"]}]}},
         {"rows": -1, "same": {}, "each": {}, "others": {}},
         {"rows": 1, "same": [], "each": {}, "others": {}},
         {"rows": 1, "same": {}, "each": [], "others": {}},
@@ -134,6 +152,14 @@ def test_what_is_no_table_is_refused(json: Any) -> None:
         read([json])
 
 
+def deep(levels: int) -> list[Any]:
+    """Lists within lists."""
+    value: list[Any] = []
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
 def test_many_rows_weigh_about_what_is_theirs_alone() -> None:
     def rows(count: int) -> list[JSONDataset]:
         return [
@@ -141,5 +167,6 @@ def test_many_rows_weigh_about_what_is_theirs_alone() -> None:
             for number in range(count)
         ]
 
+    assert weight_bytes(Table.of([{TAGS[0]: {"vr": "SQ", "Value": [deep(900)]}}], TAGS)) > 900 * 50
     few, many = (weight_bytes(Table.of(rows(count), TAGS)) for count in (100, 1_000))
-    assert 100 * 900 < many - few < 150 * 900  # a text of 65 characters and two pointers
+    assert 100 * 900 < many - few < 150 * 900  # a text of 64 characters and a pointer

@@ -72,6 +72,24 @@ async def test_an_attribute_that_some_instances_have_is_theirs_alone(archive: Ar
     assert set(table.same) == set()
 
 
+async def test_what_the_archive_knows_of_a_series_is_the_same_whatever_its_files_say(archive: Archive) -> None:
+    odd = {"NumberOfStudyRelatedInstances": 77, "InstanceAvailability": "OFFLINE", "NumberOfSeriesRelatedInstances": 5}
+    place = {"StudyInstanceUID": "1.1", "SeriesInstanceUID": "1.1.1"}
+    for number, patient_id in enumerate(("P1", "P1 ", "P1\0")):
+        await archive.store(instance(SOPInstanceUID=f"1.1.1.{number}", PatientID=patient_id, **place, **odd))
+    (table,) = await tables(
+        archive, "/instances", PatientID="P1", includefield=["SOPInstanceUID", "ImageType", *place, *odd]
+    )
+    told = {name: table.shared.text(name) for name in ("PatientID", *place, *odd)}
+    assert told == {
+        "PatientID": "P1",
+        **place,
+        "NumberOfStudyRelatedInstances": "3",
+        "InstanceAvailability": "ONLINE",
+        "NumberOfSeriesRelatedInstances": "3",
+    }
+
+
 async def test_all_attributes_are_in_no_table(archive: Archive) -> None:
     answer = await archive.get("/instances", MEDIA_TYPE, includefield="all")
     assert answer.status_code == 400

@@ -62,11 +62,13 @@ class Held:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, resource: str) -> None:
         self.found = asyncio.Event()
         self.may_tell = asyncio.Event()
+        self.times = 0
         read = DicomWeb.read
 
         async def hold(web: DicomWeb, path: str, of: Any, **options: Any) -> Any:
             found = await read(web, path, of, **options)
             if path == resource:
+                self.times += 1
                 self.found.set()
                 await self.may_tell.wait()
             return found
