@@ -29,7 +29,7 @@ class Links:
         )
 
     def file(self, study: str, series: str, instance: str) -> str:
-        """The DICOM file of an instance."""
+        """The DICOM file of an instance; in one piece, for a large answer has one in every row."""
         return f"{self.base}/exams/studies/{study}/series/{series}/instance/{instance}?fileType=application/dicom"
 
     def viewer(self, token: str) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from pacs.attributes import Dataset, tag
 from pacs.caching.instances import ALWAYS, aside
-from pacs.caching.rows import ALL, compact, dealt
+from pacs.caching.rows import ALL, dealt
 from pacs.caching.states import Place, SeriesRef, batches, place_of
 from pacs.dicomweb import DicomWeb
 from pacs.errors import NotFound, PacsError, PacsFault
@@ -137,7 +137,7 @@ class InstanceReader:
             return None
         if json and not self._metadata_bytes:
             self._metadata_bytes = bytes_ // len(json)
-        rows = compact((row for row in map(Dataset, json) if match.accepts(row)), keywords)
+        rows = [row for row in map(Dataset, json) if match.accepts(row)]
         return rows if len(rows) == ref.count else None
 
     async def _by_search(self, patient_id: str, batch: list[SeriesRef], include: frozenset[str]) -> list[Dataset]:

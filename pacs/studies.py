@@ -91,7 +91,7 @@ class Studies:
     async def _tables(self, query: str, keywords: frozenset[str], afresh: bool) -> list[Table]:
         def read(answer: Answer) -> list[Table]:
             if answer.headers.get("content-type") != table_json.MEDIA_TYPE:  # a server of before there were tables
-                return tabled(map(Dataset, answer.datasets()), keywords)
+                return list(tabled(map(Dataset, answer.datasets()), keywords).values())
             try:
                 return table_json.read(answer.datasets())
             except ValueError:

@@ -29,7 +29,7 @@ def _read(json: Any) -> Table:
         raise ValueError("no table") from None
     if type(count) is not int or type(same) is not dict or any(type(column) is not list for column in columns):
         raise ValueError("no table")
-    if any(len(column) != count for column in columns) or not 0 <= count <= max(1, *map(len, columns), 0):
+    if count < 0 or (count > 1 and not columns) or any(len(column) != count for column in columns):
         raise ValueError("a table of another length than its columns")
     if len(set(told)) != len(told) or not all(type(vr) is str and vr for vr in vrs):
         raise ValueError("a table that tells an attribute twice, or of no VR")

@@ -80,12 +80,12 @@ class Table(Sequence[Dataset]):
     def column(self, keyword: str, read: Callable[[Dataset, str], T]) -> list[T]:
         """What `read`, such as `Dataset.text`, makes of an attribute in each row; nobody may change the list."""
         name = tag(keyword)
-        if (values := self.each.get(name)) is not None:
-            return self._column(keyword, values, read)
+        if (element := self.each.get(name)) is not None:
+            return self._column(keyword, element, read)
         elements = self.others.get(name)
         if elements is None:
             return [read(Dataset(self.same), keyword)] * self._count
-        return [read(Dataset({} if element is None else {name: element}), keyword) for element in elements]
+        return [read(Dataset({} if one is None else {name: one}), keyword) for one in elements]
 
     def in_number_order(self) -> "Table":
         """The same rows by Instance Number and UID; those without a number come last."""
@@ -96,14 +96,14 @@ class Table(Sequence[Dataset]):
         order = sorted(range(self._count), key=keys.__getitem__)
         return self._picked(self._count, lambda values: [values[index] for index in order])
 
-    def _column(self, keyword: str, together: Mapping[str, Any], read: Callable[[Dataset, str], T]) -> list[T]:
+    def _column(self, keyword: str, element: Mapping[str, Any], read: Callable[[Dataset, str], T]) -> list[T]:
         """Mostly the values themselves, which is remembered."""
-        values: list[Any] = together["Value"]
+        values: list[Any] = element["Value"]
         if (keyword, read) in self._as_they_are:
             return values
         quickly = quick_reading(read, values)
         if quickly is None:
-            name, vr = tag(keyword), together["vr"]
+            name, vr = tag(keyword), element["vr"]
             return [read(Dataset({name: {"vr": vr, "Value": [value]}}), keyword) for value in values]
         found = list(map(quickly, values))
         if found == values:

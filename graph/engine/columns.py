@@ -69,7 +69,8 @@ def _compiled(type_: GraphQLObjectType, details: list[FieldDetails], collect: Co
     if not names:
         raise Unsupported  # nothing is read of the objects, which may be none
     row = f"{{{', '.join(items)}}} for {', '.join(variables)} in zip({', '.join(columns)}, strict=True)"
-    exec(f"def complete(o):\n  return [{row}]", names)  # noqa: S102  # of names from the schema and of aliases, as literals
+    # Of literals (aliases, type names) and identifiers alone: nothing that a client writes is code.
+    exec(f"def complete(o):\n  return [{row}]", names)  # noqa: S102  # see above
     return cast("ColumnsCompletion", names["complete"])
 
 
@@ -89,8 +90,10 @@ def _leaves(type_: GraphQLLeafType, plain: type | None, is_nullable: bool, value
     kinds = set(map(type, values))
     if NoneType in kinds and not is_nullable:
         raise Surprise
-    if kinds == {plain} and (plain is not int or (min(values) >= -(2**31) and max(values) < 2**31)):
-        return values
-    if kinds == {NoneType} or (kinds == {str, NoneType} and plain is str):
+    if kinds <= {plain, NoneType} and (plain is not int or _are_of_32_bits(values)):
         return values
     return [None if value is None else coerced(type_, value) for value in values]
+
+
+def _are_of_32_bits(values: list[int | None]) -> bool:
+    return min(filter(None, values), default=0) >= -(2**31) and max(filter(None, values), default=0) < 2**31

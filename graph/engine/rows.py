@@ -81,7 +81,7 @@ class Rows:
             return False
         try:
             self._completed += self._columns(items)
-        except Exception:  # of any resolver of any row
+        except Exception:  # of any resolver of any row: each row is completed alone then, and meets its own again
             return False
         return True
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from graph.context import Info
 from graph.schema.attributes import selected_keywords
-from graph.schema.exams import Instance, Series
+from graph.schema.exams import Series
+from graph.schema.instances import Instance
 from graph.schema.selection import selected
 from pacs.attributes import Dataset
 from pacs.errors import PacsError

@@ -11,7 +11,8 @@ from graph.loaders import Below, InSeries
 from graph.schema.ahead import ahead_of
 from graph.schema.attributes import selected_keywords
 from graph.schema.date_range import DateRange
-from graph.schema.exams import Instance, Scope, Series, Study
+from graph.schema.exams import Series, Study
+from graph.schema.instances import Instance, Scope
 from graph.schema.pagination import Cursors, PageInfo
 from graph.schema.scalars import UID
 from pacs.searches import StudySearch, newest_first

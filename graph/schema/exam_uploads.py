@@ -11,7 +11,7 @@ from graph.access_records.trail import AccessOutcome
 from graph.context import Info
 from graph.engine.uploads import UploadedFile
 from graph.schema.attributes import selected_keywords
-from graph.schema.exams import Instance, Scope
+from graph.schema.instances import Instance, Scope
 from pacs import errors, part10
 from pacs.attributes import Dataset
 from pacs.attributes import tag as tag_of

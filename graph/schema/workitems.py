@@ -10,7 +10,8 @@ from graph.context import Info
 from graph.schema.attributes import PersonName, attribute, computed, dicom_type, selected_keywords
 from graph.schema.date_range import DateRange
 from graph.schema.exam_queries import find_study
-from graph.schema.exams import Scope, Study
+from graph.schema.exams import Study
+from graph.schema.instances import Scope
 from graph.schema.pagination import Cursors, PageInfo, check_first, not_a_cursor
 from graph.schema.scalars import UID, DicomJSON
 from pacs import workitem as model

@@ -20,6 +20,7 @@ from pacs.archive.search_parameters import SEARCH_PARAMETERS, Search, parse_sear
 from pacs.archive.tabled import tables
 from pacs.archive.transactions import transaction
 from pacs.attributes import JSONDataset, element, tag
+from pacs.table_json import MEDIA_TYPE as TABLES
 
 _PATH_KEYS = {"study": tag("StudyInstanceUID"), "series": tag("SeriesInstanceUID")}
 _RETRIEVE_URL = tag("RetrieveURL")
@@ -57,19 +58,15 @@ class SearchService:
         def answer(connection: sqlite3.Connection) -> Response:
             rows = search.rows(connection, level, asked, whole=whole)
             with Body(media_type) as body:
-                if media_type == representations.TABLES:
-                    body.add(tables(connection, rows, asked))
-                else:
-                    for datasets in described(connection, rows):
-                        body.add(datasets)
+                body.add(tables(connection, rows, asked) if media_type == TABLES else described(connection, rows))
                 return body.answer(asked.warnings)
 
-        def described(connection: sqlite3.Connection, rows: Iterator[Found]) -> Iterator[list[JSONDataset]]:
+        def described(connection: sqlite3.Connection, rows: Iterator[Found]) -> Iterator[JSONDataset]:
             while found := list(islice(rows, _DESCRIBED_AT_ONCE)):
                 datasets = describe(connection, found, level, tags, include_all=asked.include_all)
                 for one, dataset in zip(found, datasets, strict=True):
                     dataset[_RETRIEVE_URL] = element("UR", [_url(one, level, base)])
-                yield datasets
+                    yield dataset
 
         return await self._index.read(answer)
 

@@ -1,6 +1,6 @@
 """Datasets as clients take them: DICOM JSON, which is the default, or parts in DICOM XML (PS3.18 §8.7.3.2).
 
-Searches for instances give tables as well, to who asks for them by name; see `pacs.tables`.
+Searches for instances give tables as well, to who asks for them by name; see `pacs.table_json`.
 """
 
 from collections.abc import Iterable
@@ -12,11 +12,10 @@ from starlette.responses import Response
 from pacs.archive import http
 from pacs.archive.dataset_bodies import Body
 from pacs.attributes import JSONDataset
-from pacs.table_json import MEDIA_TYPE
+from pacs.table_json import MEDIA_TYPE as TABLES
 
 PARTS_OF_XML = f'{http.MULTIPART}; type="{http.DICOM_XML}"'
 MEDIA_TYPES = (*http.JSON_TYPES, PARTS_OF_XML)
-TABLES = MEDIA_TYPE
 WITH_TABLES = (*MEDIA_TYPES, TABLES)
 
 
@@ -31,7 +30,7 @@ def admits_xml(accepted: http.MediaRange) -> bool:
 
 
 def chosen(request: Request, *, or_file: bool = False, or_tables: bool = False) -> str:
-    """DICOM JSON or DICOM XML, or the file itself, whichever the client prefers; 406 when it takes none of them."""
+    """DICOM JSON or DICOM XML, the file itself or tables, as the client prefers; 406 when it takes none of them."""
     for accepted in http.media_ranges(request):
         if admits_json(accepted):
             return http.DICOM_JSON

@@ -98,7 +98,7 @@ class CachedInstances:
             if state is None or not _is_whole(ref, own):
                 continue
             if not isinstance(own, Table):
-                own = found[ref.place] = await aside(len(own), compact, own, what.keywords)
+                own = found[ref.place] = await aside(len(own), compact, own)
             self._cache.put(Key(ref.study, ref.series, what), own, weight_bytes(own), state, filling)
         return found
 

@@ -1,7 +1,7 @@
 """The instances of series as they are kept: what was asked for and no more, what rows share kept once, and weighed."""
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 from pacs.attributes import Dataset, JSONDataset, tag
@@ -19,17 +19,13 @@ def dealt(rows: Iterable[Dataset], keywords: frozenset[str]) -> dict[Place, Rows
     """The rows of each series with the attributes `keywords`, by Instance Number and UID."""
     if ALL in keywords:
         return {place: in_number_order(own) for place, own in _by_place(rows).items()}
-    return {place: in_number_order(table) for place, table in _tables(rows, keywords)}
+    return {place: table.in_number_order() for place, table in tabled(rows, keywords).items()}
 
 
-def tabled(rows: Iterable[Dataset], keywords: frozenset[str]) -> list[Table]:
-    """The same as tables, in the order of the rows."""
-    return [table for _, table in _tables(rows, keywords)]
-
-
-def _tables(rows: Iterable[Dataset], keywords: frozenset[str]) -> Iterator[tuple[Place, Table]]:
+def tabled(rows: Iterable[Dataset], keywords: frozenset[str]) -> dict[Place, Table]:
+    """The same in tables, in the order of the rows; of attributes that are named, not `all`."""
     tags = list(map(tag, keywords))
-    return ((place, Table.of([row.json for row in own], tags)) for place, own in _by_place(rows).items())
+    return {place: Table.of([row.json for row in own], tags) for place, own in _by_place(rows).items()}
 
 
 def _by_place(rows: Iterable[Dataset]) -> dict[Place, list[Dataset]]:
@@ -51,20 +47,13 @@ def column(rows: Rows, keyword: str, read: Callable[[Dataset, str], T]) -> list[
     return rows.column(keyword, read) if isinstance(rows, Table) else [read(row, keyword) for row in rows]
 
 
-def compact(datasets: Iterable[Dataset], keywords: frozenset[str]) -> list[Dataset]:
-    """The datasets with the attributes `keywords` alone (`all`: with everything), equal elements being one object."""
-    tags = None if ALL in keywords else frozenset(map(tag, keywords))
+def compact(datasets: Iterable[Dataset]) -> list[Dataset]:
+    """The same datasets with everything, elements that neighbours share being one object."""
     last: JSONDataset = {}
     kept: list[Dataset] = []
     for dataset in datasets:
-        found = dataset.json.items()
-        json = {
-            name: last[name] if last.get(name) == element else element
-            for name, element in found
-            if tags is None or name in tags
-        }
-        kept.append(Dataset(json))
-        last = json
+        last = {name: last[name] if last.get(name) == element else element for name, element in dataset.json.items()}
+        kept.append(Dataset(last))
     return kept
 
 
