@@ -22,6 +22,7 @@ from persistence.feed import ExamFeed
 from persistence.records import WEBHOOK_CURSOR, DeliveryState, WebhookDelivery, now
 from persistence.store import Store
 from tests.graph.webhook_receiver import Receiver, listening
+from tests.pace import slowness
 from tests.persistence.events import new_event
 from tests.real.server import free_port
 
@@ -205,7 +206,7 @@ async def test_410_disables_the_receiver_until_something_is_sent_again(
 async def test_a_slow_receiver_delays_no_other_and_is_called_eight_times_at_once(
     feed: ExamFeed, deliver: Deliver
 ) -> None:
-    async with listening(Receiver(wait_seconds=0.3)) as slow, listening(Receiver()) as quick:
+    async with listening(Receiver(wait_seconds=0.5 * slowness())) as slow, listening(Receiver()) as quick:
         await deliver(slow.url, quick.url)
         for _ in range(20):
             await feed.append(new_event())
