@@ -67,7 +67,7 @@ async def deliver(store: Store, feed: ExamFeed) -> AsyncIterator[Deliver]:
 
 async def settled(store: Store, how_many: int = 1) -> list[WebhookDelivery]:
     """All deliveries, once `how_many` exist and none is pending; oldest event first."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(45):
         while True:
             found = await store.deliveries(limit=1000)
             if len(found) >= how_many and all(one.state is not DeliveryState.PENDING for one in found):
